@@ -1,0 +1,145 @@
+/*
+ * virtio.c: status, features and configuration of any VirtIO device, over any transport.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "virtio/virtio.h"
+#include "virtio/virtio_hal.h"
+#include <string.h>
+
+/* How often a configuration that keeps changing is read again before it is given up. */
+#define CONFIG_READS 64u
+
+/* The device sees status bits only ever being added: "Device Status Field". */
+static void status_add(struct virtio_device *dev, uint32_t bits)
+{
+  dev->ops->set_status(dev, dev->ops->get_status(dev) | bits);
+}
+
+int virtio_reset(struct virtio_device *dev)
+{
+  dev->ops->set_status(dev, 0);
+  /* "Device Reset": a reset is over when the status reads 0, not when it was asked for. */
+  for (uint32_t reads = 0; reads < VIRTIO_WAIT_READS; reads++) {
+    if (dev->ops->get_status(dev) == 0) {
+      return VIRTIO_OK;
+    }
+    virtio_hal_relax();
+  }
+  return VIRTIO_ERR_TIMEOUT;
+}
+
+int virtio_begin(struct virtio_device *dev)
+{
+  dev->features = 0;
+  int err = virtio_reset(dev);
+  if (err != VIRTIO_OK) {
+    return err;
+  }
+  status_add(dev, VIRTIO_STATUS_ACKNOWLEDGE);
+  status_add(dev, VIRTIO_STATUS_DRIVER);
+  return VIRTIO_OK;
+}
+
+uint64_t virtio_offered(struct virtio_device *dev)
+{
+  uint64_t low = dev->ops->get_features(dev, 0);
+  /* The legacy interface has 32 feature bits. Bits 64 and up are never of use to us, and a known
+   * device answers for word 2 with word 1. */
+  return dev->legacy ? low : low | (uint64_t)dev->ops->get_features(dev, 1) << 32;
+}
+
+static uint64_t drop_unsupported(uint64_t accepted, const struct virtio_feature_rule *rules,
+                                 unsigned count)
+{
+  for (unsigned i = 0; i < count; i++) {
+    if ((accepted & rules[i].needs) == 0) {
+      accepted &= ~rules[i].feature;
+    }
+  }
+  return accepted;
+}
+
+int virtio_negotiate(struct virtio_device *dev, uint64_t wanted,
+                     const struct virtio_feature_rule *rules, unsigned count)
+{
+  uint64_t accepted = virtio_offered(dev) & (wanted | VIRTIO_F_VERSION_1);
+  if (dev->legacy) {
+    accepted = drop_unsupported(accepted, rules, count);
+    dev->ops->set_features(dev, 0, (uint32_t)accepted);
+    dev->features = accepted;
+    return VIRTIO_OK;
+  }
+
+  accepted &= ~VIRTIO_F_ANY_LAYOUT;
+  if ((accepted & VIRTIO_F_VERSION_1) == 0) {
+    return VIRTIO_ERR_FEATURES;
+  }
+  accepted = drop_unsupported(accepted, rules, count);
+  dev->ops->set_features(dev, 0, (uint32_t)accepted);
+  dev->ops->set_features(dev, 1, (uint32_t)(accepted >> 32));
+  status_add(dev, VIRTIO_STATUS_FEATURES_OK);
+  if ((dev->ops->get_status(dev) & VIRTIO_STATUS_FEATURES_OK) == 0) {
+    return VIRTIO_ERR_FEATURES;
+  }
+  dev->features = accepted;
+  return VIRTIO_OK;
+}
+
+void virtio_driver_ok(struct virtio_device *dev)
+{
+  status_add(dev, VIRTIO_STATUS_DRIVER_OK);
+}
+
+void virtio_fail(struct virtio_device *dev)
+{
+  status_add(dev, VIRTIO_STATUS_FAILED);
+}
+
+bool virtio_needs_reset(struct virtio_device *dev)
+{
+  uint32_t status = dev->ops->get_status(dev);
+  return (status & VIRTIO_STATUS_DEVICE_NEEDS_RESET) != 0 ||
+         (status & VIRTIO_STATUS_DRIVER_OK) == 0;
+}
+
+static void read_fields(struct virtio_device *dev, const struct virtio_config_field *fields,
+                        unsigned count, uint32_t *values)
+{
+  for (unsigned i = 0; i < count; i++) {
+    values[i] = dev->ops->config_read(dev, fields[i].offset, fields[i].width);
+  }
+}
+
+/* "Legacy Interface: Device Configuration Space": without a generation, two equal reads will do. */
+static int config_read_legacy(struct virtio_device *dev, const struct virtio_config_field *fields,
+                              unsigned count, uint32_t *values)
+{
+  uint32_t before[VIRTIO_CONFIG_FIELDS_MAX];
+
+  read_fields(dev, fields, count, before);
+  for (unsigned reads = 0; reads < CONFIG_READS; reads++) {
+    read_fields(dev, fields, count, values);
+    if (memcmp(before, values, count * sizeof(before[0])) == 0) {
+      return VIRTIO_OK;
+    }
+    memcpy(before, values, count * sizeof(before[0]));
+  }
+  return VIRTIO_ERR_TIMEOUT;
+}
+
+int virtio_config_read(struct virtio_device *dev, const struct virtio_config_field *fields,
+                       unsigned count, uint32_t *values)
+{
+  if (dev->legacy) {
+    return config_read_legacy(dev, fields, count, values);
+  }
+  for (unsigned reads = 0; reads < CONFIG_READS; reads++) {
+    uint32_t before = dev->ops->config_generation(dev);
+    read_fields(dev, fields, count, values);
+    if (dev->ops->config_generation(dev) == before) {
+      return VIRTIO_OK;
+    }
+  }
+  return VIRTIO_ERR_TIMEOUT;
+}

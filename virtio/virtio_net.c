@@ -1,0 +1,321 @@
+/*
+ * virtio_net.c: the "Network Device".
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "virtio/virtio_net.h"
+#include "virtio/virtio_hal.h"
+#include <string.h>
+
+/* "Device Operation". In the byte order of the interface. */
+struct virtio_net_hdr {
+  uint8_t flags;
+  uint8_t gso_type;
+  uint16_t hdr_len;
+  uint16_t gso_size;
+  uint16_t csum_start;
+  uint16_t csum_offset;
+  uint16_t num_buffers; /* not there in the short header of the legacy interface */
+};
+
+#define HDR_BYTES_SHORT 10u
+
+_Static_assert(sizeof(struct virtio_net_hdr) == VIRTIO_NET_HDR_BYTES_MAX,
+               "struct virtio_net_hdr is 12 bytes on the wire");
+_Static_assert(VIRTIO_NET_HDR_BYTES_MAX <= VIRTIO_NET_RX_FRAME_OFFSET,
+               "the header fits in front of the frame");
+
+/* "Device configuration layout": byte offsets. */
+enum {
+  CONFIG_MAC = 0,
+  CONFIG_STATUS = 6,
+  CONFIG_MTU = 10,
+};
+
+#define MAC_BYTES      6u
+#define STATUS_LINK_UP 1u
+
+static const struct virtio_config_field mac_fields[MAC_BYTES] = {
+    {CONFIG_MAC + 0, 1}, {CONFIG_MAC + 1, 1}, {CONFIG_MAC + 2, 1},
+    {CONFIG_MAC + 3, 1}, {CONFIG_MAC + 4, 1}, {CONFIG_MAC + 5, 1},
+};
+static const struct virtio_config_field status_field = {CONFIG_STATUS, 2};
+static const struct virtio_config_field mtu_field = {CONFIG_MTU, 2};
+
+/* The one place that knows the header's length: it follows from the negotiated features, not from
+ * the transport's version. "Device Operation" and "Legacy Interface: Device Operation". */
+static uint8_t hdr_bytes(const struct virtio_device *dev)
+{
+  bool has_num_buffers =
+      virtio_has(dev, VIRTIO_F_VERSION_1) || virtio_has(dev, VIRTIO_NET_F_MRG_RXBUF);
+  return has_num_buffers ? VIRTIO_NET_HDR_BYTES_MAX : HDR_BYTES_SHORT;
+}
+
+/* "Legacy Interface: Framing Requirements": such a device finds the header by its descriptor. */
+static bool hdr_apart(const struct virtio_device *dev)
+{
+  return !virtio_has(dev, VIRTIO_F_VERSION_1) && !virtio_has(dev, VIRTIO_F_ANY_LAYOUT);
+}
+
+/*
+ * Bring-up
+ */
+
+static bool size_is_valid(uint16_t size)
+{
+  return size >= 2 && size <= VIRTQ_SIZE_MAX && (size & (size - 1u)) == 0;
+}
+
+static bool params_are_valid(const struct virtio_net_params *params)
+{
+  return params->dev != NULL && params->dev->device_id == VIRTIO_ID_NET &&
+         size_is_valid(params->rx_size) && size_is_valid(params->tx_size) && params->ring != NULL &&
+         (uintptr_t)params->ring % VIRTQ_ALIGN == 0 && params->shadow != NULL &&
+         params->rx_mem != NULL && (uintptr_t)params->rx_mem % VIRTIO_NET_RX_BUF_ALIGN == 0;
+}
+
+/* "Feature bits": accepting the device's MTU is a promise about receive buffers, so it is looked at
+ * first. A value out of the allowed range says that the feature cannot be trusted either. */
+static int check_mtu(struct virtio_net *net, uint64_t *wanted)
+{
+  if ((*wanted & virtio_offered(net->dev) & VIRTIO_NET_F_MTU) == 0) {
+    return VIRTIO_OK;
+  }
+  uint32_t mtu = 0;
+  int err = virtio_config_read(net->dev, &mtu_field, 1, &mtu);
+  if (err != VIRTIO_OK) {
+    return err;
+  }
+  if (mtu >= VIRTIO_NET_MTU_MIN && mtu <= VIRTIO_NET_MTU_MAX) {
+    net->mtu = (uint16_t)mtu;
+  } else {
+    *wanted &= ~VIRTIO_NET_F_MTU;
+  }
+  return VIRTIO_OK;
+}
+
+static int negotiate(struct virtio_net *net, uint64_t features)
+{
+  uint64_t wanted = features & VIRTIO_NET_FEATURES;
+  int err = check_mtu(net, &wanted);
+  if (err == VIRTIO_OK) {
+    err = virtio_negotiate(net->dev, wanted, NULL, 0);
+  }
+  net->hdr_bytes = hdr_bytes(net->dev);
+  net->header_apart = hdr_apart(net->dev);
+  return err;
+}
+
+static int read_mac(struct virtio_net *net)
+{
+  if (!virtio_has(net->dev, VIRTIO_NET_F_MAC)) {
+    return VIRTIO_OK;
+  }
+  uint32_t bytes[MAC_BYTES];
+  int err = virtio_config_read(net->dev, mac_fields, MAC_BYTES, bytes);
+  if (err != VIRTIO_OK) {
+    return err;
+  }
+  uint32_t any = 0;
+  for (unsigned i = 0; i < MAC_BYTES; i++) {
+    net->mac[i] = (uint8_t)bytes[i];
+    any |= bytes[i];
+  }
+  /* Neither all zero nor a group address can be an interface's own. */
+  net->has_mac = any != 0 && (net->mac[0] & 1u) == 0;
+  return VIRTIO_OK;
+}
+
+int virtio_net_update_link(struct virtio_net *net)
+{
+  if (!virtio_has(net->dev, VIRTIO_NET_F_STATUS)) {
+    net->link_up = true;
+    return VIRTIO_OK;
+  }
+  uint32_t status = 0;
+  int err = virtio_config_read(net->dev, &status_field, 1, &status);
+  if (err == VIRTIO_OK) {
+    net->link_up = (status & STATUS_LINK_UP) != 0;
+  }
+  return err;
+}
+
+/* The wanted size, or the largest power of two that the device can do. */
+static uint16_t clamp_size(uint16_t wanted, uint32_t max)
+{
+  uint32_t size = wanted;
+  while (size > max) {
+    size /= 2;
+  }
+  return (uint16_t)size;
+}
+
+static int init_queue(struct virtio_net *net, struct virtq *vq, struct virtq_params *params)
+{
+  uint32_t max = net->dev->ops->queue_max(net->dev, params->index);
+  unsigned least = net->header_apart ? 2 : 1;
+
+  params->size = clamp_size(params->size, max);
+  if (params->size < least) {
+    return VIRTIO_ERR_DEVICE;
+  }
+  params->event_idx = virtio_has(net->dev, VIRTIO_F_EVENT_IDX);
+  params->native_endian = net->dev->legacy;
+  virtq_init(vq, params);
+  struct virtq_placement at = virtq_placement(vq);
+  return net->dev->ops->queue_enable(net->dev, params->index, &at);
+}
+
+static int init_queues(struct virtio_net *net, const struct virtio_net_params *params)
+{
+  struct virtq_params rx = {
+      .ring = params->ring,
+      .shadow = params->shadow,
+      .index = VIRTIO_NET_QUEUE_RX,
+      .size = params->rx_size,
+  };
+  struct virtq_params tx = {
+      .ring = (uint8_t *)params->ring + VIRTQ_RING_BYTES(params->rx_size),
+      .shadow = params->shadow + params->rx_size,
+      .index = VIRTIO_NET_QUEUE_TX,
+      .size = params->tx_size,
+  };
+  int err = init_queue(net, &net->rx, &rx);
+  return err == VIRTIO_OK ? init_queue(net, &net->tx, &tx) : err;
+}
+
+int virtio_net_init(struct virtio_net *net, const struct virtio_net_params *params)
+{
+  if (!params_are_valid(params)) {
+    return VIRTIO_ERR_ARG;
+  }
+  memset(net, 0, sizeof(*net));
+  net->dev = params->dev;
+  net->rx_mem = params->rx_mem;
+
+  int err = virtio_begin(net->dev);
+  if (err == VIRTIO_OK) {
+    err = negotiate(net, params->features);
+  }
+  if (err == VIRTIO_OK) {
+    err = read_mac(net);
+  }
+  if (err == VIRTIO_OK) {
+    err = virtio_net_update_link(net);
+  }
+  if (err == VIRTIO_OK) {
+    err = init_queues(net, params);
+  }
+  if (err != VIRTIO_OK) {
+    virtio_fail(net->dev);
+  }
+  return err;
+}
+
+void virtio_net_start(struct virtio_net *net)
+{
+  /* Transmitted frames are collected whenever the queue is looked at; nobody has to be told. */
+  virtq_disarm(&net->tx);
+  virtq_publish(&net->rx);
+  virtio_driver_ok(net->dev);
+  virtio_net_kick(net, &net->rx);
+}
+
+bool virtio_net_kick(struct virtio_net *net, struct virtq *vq)
+{
+  virtq_publish(vq);
+  if (!virtq_kick_wanted(vq)) {
+    return false;
+  }
+  net->dev->ops->notify(net->dev, vq->index);
+  return true;
+}
+
+/*
+ * Receive
+ */
+
+static uint8_t *rx_frame(const struct virtio_net *net, uint16_t buffer)
+{
+  return net->rx_mem + (size_t)buffer * VIRTIO_NET_RX_BUF_BYTES + VIRTIO_NET_RX_FRAME_OFFSET;
+}
+
+int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer)
+{
+  uint8_t *frame = rx_frame(net, buffer);
+  uint8_t *hdr = frame - net->hdr_bytes;
+
+  virtio_hal_cache_invalidate(hdr, net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX);
+  if (net->header_apart) {
+    struct virtq_sg apart[] = {{hdr, net->hdr_bytes}, {frame, VIRTIO_NET_RX_FRAME_MAX}};
+    return virtq_add(&net->rx, apart, 0, 2, buffer);
+  }
+  struct virtq_sg whole = {hdr, net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX};
+  return virtq_add(&net->rx, &whole, 0, 1, buffer);
+}
+
+int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *rx)
+{
+  struct virtq_done done;
+  int got = virtq_take(&net->rx, &done);
+  if (got != 1) {
+    return got;
+  }
+  memset(rx, 0, sizeof(*rx));
+  rx->buffer = done.token;
+  rx->frame = rx_frame(net, done.token);
+
+  uint32_t least = net->hdr_bytes + VIRTIO_NET_ETH_HDR_BYTES;
+  uint32_t most = net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX;
+  if (done.len >= least && done.len <= most) {
+    rx->len = (uint16_t)(done.len - net->hdr_bytes);
+    virtio_hal_cache_invalidate(rx->frame - net->hdr_bytes, done.len);
+  }
+  return 1;
+}
+
+/*
+ * Transmit
+ */
+
+static void write_hdr(const struct virtio_net *net, void *at,
+                      const struct virtio_net_offload *offload)
+{
+  bool native = net->dev->legacy;
+  struct virtio_net_hdr hdr = {
+      .flags = offload->flags,
+      .gso_type = offload->gso_type,
+      .hdr_len = virtio_hal_le16(offload->hdr_len, native),
+      .gso_size = virtio_hal_le16(offload->gso_size, native),
+      .csum_start = virtio_hal_le16(offload->csum_start, native),
+      .csum_offset = virtio_hal_le16(offload->csum_offset, native),
+      .num_buffers = 0,
+  };
+  memcpy(at, &hdr, HDR_BYTES_SHORT);
+  if (net->hdr_bytes > HDR_BYTES_SHORT) {
+    memcpy((uint8_t *)at + HDR_BYTES_SHORT, &hdr.num_buffers, sizeof(hdr.num_buffers));
+  }
+}
+
+int virtio_net_tx_add(struct virtio_net *net, const struct virtq_sg *sg, unsigned count,
+                      const struct virtio_net_offload *offload, uint16_t token)
+{
+  if (count > net->tx.num_free) {
+    return VIRTIO_ERR_FULL;
+  }
+  write_hdr(net, sg[0].addr, offload);
+  for (unsigned i = 0; i < count; i++) {
+    virtio_hal_cache_clean(sg[i].addr, sg[i].len);
+  }
+  return virtq_add(&net->tx, sg, count, 0, token);
+}
+
+int virtio_net_tx_take(struct virtio_net *net, uint16_t *token)
+{
+  struct virtq_done done;
+  int got = virtq_take(&net->tx, &done);
+  if (got == 1) {
+    *token = done.token; /* nothing was written, whatever the length says */
+  }
+  return got;
+}

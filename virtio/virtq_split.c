@@ -1,0 +1,314 @@
+/*
+ * virtq_split.c: the driver's side of "Split Virtqueues".
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "virtio/virtio_hal.h"
+#include "virtio/virtq.h"
+#include <string.h>
+
+/* "The Virtqueue Descriptor Table" */
+struct virtq_desc {
+  uint64_t addr;
+  uint32_t len;
+  uint16_t flags;
+  uint16_t next;
+};
+
+#define VIRTQ_DESC_F_NEXT     1u
+#define VIRTQ_DESC_F_WRITE    2u
+#define VIRTQ_DESC_F_INDIRECT 4u
+
+/* "The Virtqueue Available Ring"; used_event stands behind the last ring entry. */
+struct virtq_avail {
+  uint16_t flags;
+  uint16_t idx;
+  uint16_t ring[];
+};
+
+#define VIRTQ_AVAIL_F_NO_INTERRUPT 1u
+
+/* "The Virtqueue Used Ring"; avail_event stands behind the last ring entry. */
+struct virtq_used_elem {
+  uint32_t id;
+  uint32_t len;
+};
+
+struct virtq_used {
+  uint16_t flags;
+  uint16_t idx;
+  struct virtq_used_elem ring[];
+};
+
+#define VIRTQ_USED_F_NO_NOTIFY 1u
+
+_Static_assert(sizeof(struct virtq_desc) == 16, "struct virtq_desc is 16 bytes on the wire");
+_Static_assert(sizeof(struct virtq_avail) == 4, "the available ring has a 4-byte head");
+_Static_assert(sizeof(struct virtq_used) == 4, "the used ring has a 4-byte head");
+_Static_assert(sizeof(struct virtq_used_elem) == 8,
+               "struct virtq_used_elem is 8 bytes on the wire");
+
+/*
+ * Fields that the other side reads or writes at any time are accessed exactly once, in one piece.
+ */
+
+static uint16_t shared_read16(const struct virtq *vq, const uint16_t *field)
+{
+  return virtio_hal_le16(__atomic_load_n(field, __ATOMIC_RELAXED), vq->native_endian);
+}
+
+static void shared_write16(const struct virtq *vq, uint16_t *field, uint16_t value)
+{
+  __atomic_store_n(field, virtio_hal_le16(value, vq->native_endian), __ATOMIC_RELAXED);
+}
+
+static uint16_t *used_event(const struct virtq *vq)
+{
+  return &vq->avail->ring[vq->size];
+}
+
+static const uint16_t *avail_event(const struct virtq *vq)
+{
+  return (const uint16_t *)&vq->used->ring[vq->size];
+}
+
+static uint16_t device_used_idx(const struct virtq *vq)
+{
+  return shared_read16(vq, &vq->used->idx);
+}
+
+/*
+ * Set-up
+ */
+
+void virtq_init(struct virtq *vq, const struct virtq_params *params)
+{
+  uint8_t *ring = params->ring;
+  uint16_t size = params->size;
+
+  memset(vq, 0, sizeof(*vq));
+  memset(ring, 0, VIRTQ_RING_BYTES(size));
+  vq->desc = (struct virtq_desc *)(void *)ring;
+  vq->avail = (struct virtq_avail *)(void *)(ring + size * sizeof(struct virtq_desc));
+  vq->used = (struct virtq_used *)(void *)(ring + VIRTQ_USED_OFFSET(size));
+  vq->shadow = params->shadow;
+  vq->index = params->index;
+  vq->size = size;
+  vq->mask = (uint16_t)(size - 1u);
+  vq->num_free = size;
+  vq->event_idx = params->event_idx;
+  vq->native_endian = params->native_endian;
+
+  for (uint16_t i = 0; i < size; i++) {
+    vq->shadow[i].next = (uint16_t)(i + 1u);
+    vq->shadow[i].count = 0;
+  }
+}
+
+struct virtq_placement virtq_placement(const struct virtq *vq)
+{
+  return (struct virtq_placement){
+      .size = vq->size,
+      .desc_bus = virtio_hal_bus_addr(vq->desc),
+      .avail_bus = virtio_hal_bus_addr(vq->avail),
+      .used_bus = virtio_hal_bus_addr(vq->used),
+  };
+}
+
+/*
+ * Adding: descriptors come off the free list, which the shadow links in the order of use.
+ */
+
+static void write_desc(const struct virtq *vq, struct virtq_desc *desc, const struct virtq_sg *sg,
+                       uint16_t flags, uint16_t next)
+{
+  desc->addr = virtio_hal_le64(virtio_hal_bus_addr(sg->addr), vq->native_endian);
+  desc->len = virtio_hal_le32(sg->len, vq->native_endian);
+  desc->flags = virtio_hal_le16(flags, vq->native_endian);
+  desc->next = virtio_hal_le16(next, vq->native_endian);
+}
+
+/* Take count descriptors from head on off the free list and put the chain into the next entry of
+ * the available ring. The device sees neither before the index moves. */
+static void commit(struct virtq *vq, uint16_t head, uint16_t last, unsigned count, uint16_t token)
+{
+  vq->shadow[head].count = (uint16_t)count;
+  vq->shadow[head].token = token;
+  vq->free_head = vq->shadow[last].next;
+  vq->num_free = (uint16_t)(vq->num_free - count);
+  vq->in_flight++;
+  vq->avail->ring[vq->avail_idx & vq->mask] = virtio_hal_le16(head, vq->native_endian);
+  vq->avail_idx++;
+}
+
+int virtq_add(struct virtq *vq, const struct virtq_sg *sg, unsigned out, unsigned in,
+              uint16_t token)
+{
+  unsigned count = out + in;
+  if (count > vq->num_free) {
+    return VIRTIO_ERR_FULL;
+  }
+
+  uint16_t head = vq->free_head;
+  uint16_t last = head;
+  for (unsigned i = 0; i < count; i++) {
+    uint16_t flags = i < out ? 0 : VIRTQ_DESC_F_WRITE;
+    uint16_t next = 0;
+    if (i > 0) {
+      last = vq->shadow[last].next;
+    }
+    if (i + 1 < count) {
+      flags |= VIRTQ_DESC_F_NEXT;
+      next = vq->shadow[last].next;
+    }
+    write_desc(vq, &vq->desc[last], &sg[i], flags, next);
+  }
+  commit(vq, head, last, count, token);
+  return VIRTIO_OK;
+}
+
+int virtq_add_indirect(struct virtq *vq, void *table, const struct virtq_sg *sg, unsigned out,
+                       uint16_t token)
+{
+  if (vq->num_free == 0) {
+    return VIRTIO_ERR_FULL;
+  }
+
+  struct virtq_desc *entries = table;
+  for (unsigned i = 0; i < out; i++) {
+    bool more = i + 1 < out;
+    write_desc(vq, &entries[i], &sg[i], more ? VIRTQ_DESC_F_NEXT : 0, more ? (uint16_t)(i + 1) : 0);
+  }
+  struct virtq_sg whole = {.addr = table, .len = VIRTQ_TABLE_BYTES(out)};
+  uint16_t head = vq->free_head;
+  write_desc(vq, &vq->desc[head], &whole, VIRTQ_DESC_F_INDIRECT, 0);
+  commit(vq, head, head, 1, token);
+  return VIRTIO_OK;
+}
+
+/*
+ * Notifying the device
+ */
+
+void virtq_publish(struct virtq *vq)
+{
+  if (vq->published_idx == vq->avail_idx) {
+    return;
+  }
+  /* "Updating idx": descriptors, ring entries and whatever was read from a buffer that is being
+   * reposted come before the index that gives them away. */
+  virtio_hal_wmb();
+  vq->published_idx = vq->avail_idx;
+  shared_write16(vq, &vq->avail->idx, vq->published_idx);
+}
+
+bool virtq_kick_wanted(struct virtq *vq)
+{
+  uint16_t old = vq->kicked_idx;
+  uint16_t new = vq->published_idx;
+  if (new == old) {
+    return false;
+  }
+  vq->kicked_idx = new;
+
+  /* "Notifying The Device": the index must be visible before the suppression is read, or both
+   * sides go to sleep, each on what it last saw of the other. A release store does not do it. */
+  virtio_hal_mb();
+  if (vq->event_idx) {
+    uint16_t event = shared_read16(vq, avail_event(vq));
+    return (uint16_t)(new - event - 1u) < (uint16_t)(new - old);
+  }
+  return (shared_read16(vq, &vq->used->flags) & VIRTQ_USED_F_NO_NOTIFY) == 0;
+}
+
+/*
+ * Taking
+ */
+
+/* Whether the used index that the device shows can be true: it owes no more than it was given. */
+static bool look_for_used(struct virtq *vq)
+{
+  vq->used_seen = device_used_idx(vq);
+  if ((uint16_t)(vq->used_seen - vq->used_idx) > vq->in_flight) {
+    vq->broken = true;
+    return false;
+  }
+  /* "Receiving Used Buffers From The Device": entries and payload are read after the index. */
+  virtio_hal_rmb();
+  return vq->used_seen != vq->used_idx;
+}
+
+/* Give the chain at head back to the free list. */
+static uint16_t release(struct virtq *vq, uint16_t head)
+{
+  uint16_t last = head;
+  for (uint16_t n = vq->shadow[head].count; n > 1; n--) {
+    last = vq->shadow[last].next;
+  }
+  vq->shadow[last].next = vq->free_head;
+  vq->free_head = head;
+  vq->num_free = (uint16_t)(vq->num_free + vq->shadow[head].count);
+  vq->shadow[head].count = 0;
+  vq->in_flight--;
+  return vq->shadow[head].token;
+}
+
+int virtq_take(struct virtq *vq, struct virtq_done *done)
+{
+  if (vq->broken) {
+    return VIRTIO_ERR_DEVICE;
+  }
+  if (vq->used_seen == vq->used_idx && !look_for_used(vq)) {
+    return vq->broken ? VIRTIO_ERR_DEVICE : 0;
+  }
+
+  const struct virtq_used_elem *elem = &vq->used->ring[vq->used_idx & vq->mask];
+  uint32_t id = virtio_hal_le32(__atomic_load_n(&elem->id, __ATOMIC_RELAXED), vq->native_endian);
+  if (id >= vq->size || vq->shadow[id].count == 0) {
+    vq->broken = true;
+    return VIRTIO_ERR_DEVICE;
+  }
+  done->len = virtio_hal_le32(__atomic_load_n(&elem->len, __ATOMIC_RELAXED), vq->native_endian);
+  done->token = release(vq, (uint16_t)id);
+  vq->used_idx++;
+  return 1;
+}
+
+bool virtq_pending(const struct virtq *vq)
+{
+  return device_used_idx(vq) != vq->used_idx;
+}
+
+bool virtq_arm(struct virtq *vq)
+{
+  if (vq->event_idx) {
+    shared_write16(vq, used_event(vq), vq->used_idx);
+  } else {
+    shared_write16(vq, &vq->avail->flags, 0);
+  }
+  /* "Used Buffer Notification Suppression": the request must be visible before the index is read
+   * again, or a buffer used in between is announced by nobody. */
+  virtio_hal_mb();
+  return virtq_pending(vq);
+}
+
+void virtq_disarm(struct virtq *vq)
+{
+  if (vq->event_idx) {
+    /* The flags stay 0; an event index just passed is the farthest away. */
+    shared_write16(vq, used_event(vq), (uint16_t)(vq->used_idx - 1u));
+  } else {
+    shared_write16(vq, &vq->avail->flags, VIRTQ_AVAIL_F_NO_INTERRUPT);
+  }
+}
+
+bool virtq_reclaim(struct virtq *vq, uint16_t *token)
+{
+  for (uint16_t head = 0; head < vq->size && vq->in_flight > 0; head++) {
+    if (vq->shadow[head].count != 0) {
+      *token = release(vq, head);
+      return true;
+    }
+  }
+  return false;
+}
