@@ -1,0 +1,61 @@
+/*
+ * cc.h: what lwIP wants to know about compiler and C library. For GCC and Clang with picolibc,
+ * newlib or glibc; every macro can be defined beforehand, or the file replaced as a whole by an
+ * arch/cc.h earlier on the include path.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef LWIP_ARCH_CC_H
+#define LWIP_ARCH_CC_H
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+#ifndef BYTE_ORDER
+#define BYTE_ORDER __BYTE_ORDER__
+#endif
+#ifndef LITTLE_ENDIAN
+#define LITTLE_ENDIAN __ORDER_LITTLE_ENDIAN__
+#endif
+#ifndef BIG_ENDIAN
+#define BIG_ENDIAN __ORDER_BIG_ENDIAN__
+#endif
+
+/* The C library has errno, struct timeval and ssize_t; a second definition would clash. */
+#ifndef LWIP_ERRNO_STDINCLUDE
+#define LWIP_ERRNO_STDINCLUDE 1
+#endif
+#ifndef LWIP_TIMEVAL_PRIVATE
+#define LWIP_TIMEVAL_PRIVATE 0
+#endif
+#ifndef SSIZE_MAX /* picolibc hides it from strict C11 */
+#define SSIZE_MAX LONG_MAX
+#endif
+
+#ifndef LWIP_RAND
+#define LWIP_RAND() ((u32_t)rand())
+#endif
+
+#ifndef LWIP_PLATFORM_DIAG
+#define LWIP_PLATFORM_DIAG(x)                                                                      \
+  do {                                                                                             \
+    printf x;                                                                                      \
+  } while (0)
+#endif
+
+#ifndef LWIP_PLATFORM_ASSERT
+#define LWIP_PLATFORM_ASSERT(x)                                                                    \
+  do {                                                                                             \
+    printf("lwIP: %s (%s:%d)\n", x, __FILE__, __LINE__);                                           \
+    abort();                                                                                       \
+  } while (0)
+#endif
+
+/* Asserts are for debug builds. */
+#if defined(NDEBUG) && !defined(LWIP_NOASSERT)
+#define LWIP_NOASSERT
+#endif
+
+#endif /* LWIP_ARCH_CC_H */

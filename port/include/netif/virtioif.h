@@ -1,0 +1,247 @@
+/*
+ * virtioif.h: an lwIP network interface on a VirtIO network device.
+ *
+ * Usage (NO_SYS=1; the whole of it compiles in tests/consume):
+ *  1. Find the device:
+ *       static struct virtio_mmio mmio;
+ *       if (virtio_mmio_probe(&mmio, base) != VIRTIO_OK || mmio.dev.device_id != VIRTIO_ID_NET) ...
+ *  2. Give it memory, static or from anywhere else:
+ *       static struct virtioif nic;
+ *       VIRTIOIF_MEMORY(nic_memory, 64, 64, 128);
+ *  3. Add the interface:
+ *       struct virtioif_params params = {.vif = &nic, .dev = &mmio.dev, .memory = &nic_memory};
+ *       netif_add_noaddr(&netif, &params, virtioif_init, ethernet_input);
+ *       netif_set_default(&netif); netif_set_up(&netif); dhcp_start(&netif); ...
+ *     The interface sets no policy: it starts no DHCP and makes itself nobody's default.
+ *  4. Call virtioif_isr() from the device's interrupt, and run:
+ *       for (;;) {
+ *         bool more = virtioif_poll(&netif, 64);
+ *         sys_check_timeouts();
+ *         interrupts_mask();
+ *         if (!more && virtioif_idle(&netif)) {
+ *           wait_for_interrupt(sys_timeouts_sleeptime());
+ *         }
+ *         interrupts_unmask();
+ *       }
+ *     Without an interrupt call virtioif_isr() from the loop, say ten times a second: it is what
+ *     notices a link change. virtioif_poll() sees frames without it.
+ *
+ * Calling context: all but virtioif_isr() belong to lwIP's core context: the main loop (NO_SYS=1)
+ * or a thread that holds the core lock (NO_SYS=0). port/README.md has both as complete loops.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef LWIP_HDR_NETIF_VIRTIOIF_H
+#define LWIP_HDR_NETIF_VIRTIOIF_H
+
+#include "lwip/netif.h"
+#include "lwip/pbuf.h"
+#include "netif/virtioif_opts.h"
+#include "virtio/virtio_net.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct virtioif;
+
+/** What happened so far. All count up from virtioif_init() and wrap at 2^32. */
+struct virtioif_stats {
+  u32_t rx_frames;         /**< Frames handed to lwIP. */
+  u32_t rx_copied;         /**< Of these, how many were copied instead of handed over in place. */
+  u32_t rx_drop_len;       /**< Dropped: shorter than its headers or longer than its buffer. */
+  u32_t rx_drop_nomem;     /**< Dropped: lwIP had no pbuf for the copy. */
+  u32_t rx_drop_input;     /**< Dropped: netif->input() did not take it. */
+  u32_t tx_frames;         /**< Frames given to the device. */
+  u32_t tx_copied;         /**< Of these, how many were copied instead of sent in place. */
+  u32_t tx_drop_len;       /**< Refused: longer than the MTU allows, or empty. */
+  u32_t tx_drop_down;      /**< Refused: link down or device failed. */
+  u32_t tx_drop_nomem;     /**< Refused: no memory to make a scattered frame whole. */
+  u32_t tx_ring_full;      /**< Refused with ERR_MEM: no room in the transmit queue. */
+  u32_t kicks_rx;          /**< Notifications sent for the receive queue. */
+  u32_t kicks_tx;          /**< Notifications sent for the transmit queue. */
+  u32_t interrupts;        /**< Interrupts that were this device's. */
+  u32_t interrupts_config; /**< Of these, how many told of a configuration change. */
+  u32_t link_changes;      /**< Times the link went up or down. */
+  u32_t device_errors;     /**< Times the device broke the rules or asked for a reset. */
+};
+
+/** How many buffers are where. At rest free + posted + held is the number of receive buffers. */
+struct virtioif_rx_usage {
+  u16_t free;   /**< Waiting to be posted. */
+  u16_t posted; /**< The device's, to be filled. */
+  u16_t held;   /**< lwIP's or the application's, until the pbuf is freed. */
+};
+
+/** One receive buffer: the pbuf that lwIP sees while it holds the memory. Private. */
+struct virtioif_rxbuf {
+  struct pbuf_custom pbuf; /**< Must be first: lwIP hands it back through this. */
+  struct virtioif *vif;    /**< The owner, for the way back. */
+  u16_t next;              /**< The next free buffer. */
+};
+
+/** One frame on its way out. Private. */
+struct virtioif_txslot {
+  struct pbuf *p; /**< Referenced until the device is done; NULL if the frame was copied. */
+  u16_t next;     /**< The next free slot. */
+};
+
+/** Offset in a transmit slot where the copy of a short frame starts, right behind virtio_net_hdr.
+ */
+#define VIRTIOIF_TX_FRAME_OFFSET 18u
+/** Bytes of one transmit slot. */
+#define VIRTIOIF_TX_SLOT_BYTES                                                                     \
+  VIRTIO_ALIGN_UP(VIRTIOIF_TX_FRAME_OFFSET + VIRTIOIF_TX_COPY_BYTES, 64u)
+
+/** Device-visible bytes for queues of rx_size and tx_size descriptors and rx_buffers buffers. */
+#define VIRTIOIF_DMA_BYTES(rx_size, tx_size, rx_buffers)                                           \
+  (VIRTIO_ALIGN_UP(VIRTIO_NET_RING_BYTES(rx_size, tx_size), VIRTIO_NET_RX_BUF_ALIGN) +             \
+   (rx_buffers)*VIRTIO_NET_RX_BUF_BYTES + (tx_size)*VIRTIOIF_TX_SLOT_BYTES)
+
+/** Alignment of the device-visible memory. */
+#define VIRTIOIF_DMA_ALIGN                                                                         \
+  (VIRTQ_ALIGN > VIRTIO_NET_RX_BUF_ALIGN ? VIRTQ_ALIGN : VIRTIO_NET_RX_BUF_ALIGN)
+
+/** The memory of one interface. VIRTIOIF_MEMORY() makes one; its arrays may also come from a heap.
+ */
+struct virtioif_memory {
+  u16_t rx_size;    /**< Receive queue: descriptors, a power of two from 2 to 32768. */
+  u16_t tx_size;    /**< Transmit queue: descriptors, a power of two from 2 to 32768. */
+  u16_t rx_buffers; /**< Receive buffers, at least rx_size / 2. Those above rx_size are what lwIP
+                         may hold before frames are copied instead. */
+  void *dma;        /**< VIRTIOIF_DMA_BYTES(), aligned to VIRTIOIF_DMA_ALIGN. Device-visible. */
+  struct virtq_shadow *shadow;     /**< rx_size + tx_size elements. */
+  struct virtioif_rxbuf *rxbufs;   /**< rx_buffers elements. */
+  struct virtioif_txslot *txslots; /**< tx_size elements. */
+};
+
+/** Define static memory for one interface as a struct virtioif_memory called name. */
+#define VIRTIOIF_MEMORY(name, rx_size, tx_size, rx_buffers)                                        \
+  static u8_t name##_dma[VIRTIOIF_DMA_BYTES(rx_size, tx_size, rx_buffers)]                         \
+      __attribute__((aligned(VIRTIOIF_DMA_ALIGN)));                                                \
+  static struct virtq_shadow name##_shadow[(rx_size) + (tx_size)];                                 \
+  static struct virtioif_rxbuf name##_rxbufs[rx_buffers];                                          \
+  static struct virtioif_txslot name##_txslots[tx_size];                                           \
+  static const struct virtioif_memory name = {                                                     \
+      rx_size, tx_size, rx_buffers, name##_dma, name##_shadow, name##_rxbufs, name##_txslots}
+
+/** What virtioif_init() is told, as the state argument of netif_add(). May go away afterwards. */
+struct virtioif_params {
+  struct virtioif *vif;                 /**< The interface's state, uninitialized; must not move. */
+  struct virtio_device *dev;            /**< A probed device with device_id VIRTIO_ID_NET. */
+  const struct virtioif_memory *memory; /**< Its memory, which must outlive the interface. */
+  u8_t mac[6];        /**< Address to use if the device gives none; all zero: make up a local one
+                           with LWIP_RAND(). */
+  bool rx_copy_all;   /**< Copy every received frame, so that lwIP never parses memory that the
+                           device can still write: for a host that is not trusted. */
+  u64_t features_off; /**< VIRTIO_F_..., VIRTIO_NET_F_... masks not to negotiate. */
+};
+
+/** State of one interface. The caller's memory; private. */
+struct virtioif {
+  struct virtio_net net;                /**< The device. */
+  struct netif *netif;                  /**< The interface above. */
+  const struct virtioif_memory *memory; /**< The caller's memory. */
+  u8_t *tx_mem;                         /**< Transmit slot 0. */
+  u16_t rx_free_head;                   /**< First free receive buffer. */
+  u16_t rx_free;                        /**< Receive buffers on that list. */
+  u16_t rx_held;                        /**< Receive buffers that lwIP holds. */
+  u16_t rx_held_max;                    /**< How many it may hold. */
+  u16_t tx_free_head;                   /**< First free transmit slot. */
+  bool rx_copy_all;                     /**< virtioif_params::rx_copy_all */
+  bool corked;                          /**< Frames are kept back for one notification. */
+  bool tx_refused;                      /**< A frame met a full queue since the last reap. */
+  bool failed;                          /**< The device is given up. */
+  volatile bool interrupted;            /**< Set by virtioif_isr(), cleared before a poll works. */
+  volatile bool config_changed;         /**< The same for a configuration change. */
+  int init_error;                       /**< enum virtio_err of virtioif_init(). */
+  struct virtioif_stats stats;          /**< The counters. */
+};
+
+/**
+ * Bring the device up and fill in the netif: the init argument of netif_add().
+ *
+ * Receive buffers are posted before the device goes live. The link state follows the device from
+ * here on; name "vi", MTU and address are set.
+ *
+ * @param netif being added; netif->state is a struct virtioif_params
+ * @return ERR_OK; ERR_ARG: a parameter is missing or out of range; ERR_IF: the device is of no use:
+ *         see virtioif_init_error()
+ */
+err_t virtioif_init(struct netif *netif);
+
+/**
+ * Why the last virtioif_init() with this state failed, in words, for a log.
+ *
+ * @param vif the state
+ * @return a constant string
+ */
+const char *virtioif_init_error(const struct virtioif *vif);
+
+/**
+ * Do all work that is due: link changes, finished transmissions, up to budget received frames, new
+ * receive buffers, packets looped back to own addresses. Notifies the device at most once a queue.
+ *
+ * @param netif  an interface made by virtioif_init()
+ * @param budget most frames to hand to lwIP in this call, 1 to 65535; 64 is a good number
+ * @return true: there is more to do, call again before sleeping; false: all is done and the device
+ *         will interrupt when there is more
+ */
+bool virtioif_poll(struct netif *netif, u16_t budget);
+
+/**
+ * Whether the interface has nothing to do, to be asked with interrupts masked right before
+ * sleeping.
+ *
+ * @param netif an interface made by virtioif_init()
+ * @return false if an interrupt came or a packet was looped back since virtioif_poll(): call that
+ *         again instead of sleeping
+ */
+bool virtioif_idle(const struct netif *netif);
+
+/**
+ * Begin a burst: frames sent from here on are kept back until virtioif_flush(), the next
+ * virtioif_poll(), or until the queue is full, and cost one notification together. Without it, a
+ * frame sent outside virtioif_poll() is notified at once.
+ *
+ * @param netif an interface made by virtioif_init()
+ */
+void virtioif_cork(struct netif *netif);
+
+/**
+ * End a burst: the device sees all frames sent since virtioif_cork().
+ *
+ * @param netif an interface made by virtioif_init()
+ */
+void virtioif_flush(struct netif *netif);
+
+/**
+ * The interrupt handler's part: acknowledge the device and remember the cause. Touches no queue and
+ * nothing of lwIP; virtioif_poll() does the work. Call it from the handler, or from the main loop.
+ *
+ * @param netif an interface made by virtioif_init()
+ * @return true if the interrupt was this device's
+ */
+bool virtioif_isr(struct netif *netif);
+
+/**
+ * The counters.
+ *
+ * @param netif an interface made by virtioif_init()
+ * @return valid as long as the interface; read in the core context
+ */
+const struct virtioif_stats *virtioif_stats(const struct netif *netif);
+
+/**
+ * Where the receive buffers are.
+ *
+ * @param netif an interface made by virtioif_init()
+ * @return a snapshot; read in the core context
+ */
+struct virtioif_rx_usage virtioif_rx_usage(const struct netif *netif);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LWIP_HDR_NETIF_VIRTIOIF_H */

@@ -1,0 +1,60 @@
+/*
+ * virtioif_opts.h: compile-time options of virtioif. Define any of them in lwipopts.h, or on the
+ * compiler's command line, to override the default. What may differ from one interface to the next
+ * is not here but a field of struct virtioif_params.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef LWIP_HDR_NETIF_VIRTIOIF_OPTS_H
+#define LWIP_HDR_NETIF_VIRTIOIF_OPTS_H
+
+#include "lwip/opt.h"
+
+/**
+ * VIRTIOIF_DEBUG: messages about bring-up, link changes and a device that misbehaves, through
+ * LWIP_DEBUGF. LWIP_DBG_OFF or LWIP_DBG_ON.
+ */
+#ifndef VIRTIOIF_DEBUG
+#define VIRTIOIF_DEBUG LWIP_DBG_OFF
+#endif
+
+/**
+ * VIRTIOIF_MTU: largest IP MTU in bytes, and the MTU when the device does not report one. The frame
+ * is 14 bytes longer. Range 1280 (IPv6) or 576 (IPv4 only) to 2020, what a receive buffer holds.
+ */
+#ifndef VIRTIOIF_MTU
+#define VIRTIOIF_MTU 1500
+#endif
+
+/**
+ * VIRTIOIF_TX_COPY_BYTES: frames up to this length are copied into the transmit slot, so their pbuf
+ * is the sender's again at once. Longer frames are sent from the pbuf's own memory. It is also the
+ * size of a slot, of which there are as many as transmit descriptors. Range 64 to 1514.
+ */
+#ifndef VIRTIOIF_TX_COPY_BYTES
+#define VIRTIOIF_TX_COPY_BYTES 192
+#endif
+
+/**
+ * VIRTIOIF_RX_COPY_BYTES: received frames up to this length are copied into PBUF_POOL, so their
+ * receive buffer goes back to the device at once. Longer frames are handed to lwIP in place.
+ * Range 0 to 2034; 2034 copies every frame, see also virtioif_params::rx_copy_all.
+ */
+#ifndef VIRTIOIF_RX_COPY_BYTES
+#define VIRTIOIF_RX_COPY_BYTES 256
+#endif
+
+#if VIRTIOIF_MTU > 2020 || VIRTIOIF_MTU < 576 || (LWIP_IPV6 && VIRTIOIF_MTU < 1280)
+#error "VIRTIOIF_MTU: 576 (1280 with IPv6) to 2020, the largest whose frame fits a receive buffer"
+#endif
+#if VIRTIOIF_TX_COPY_BYTES < 64 || VIRTIOIF_TX_COPY_BYTES > 1514
+#error "VIRTIOIF_TX_COPY_BYTES: 64 to 1514"
+#endif
+#if !LWIP_SUPPORT_CUSTOM_PBUF
+#error "virtioif hands receive buffers to lwIP in place: set LWIP_SUPPORT_CUSTOM_PBUF to 1"
+#endif
+#if ETH_PAD_SIZE != 0
+#error "virtioif aligns the IP header by the place of the frame: set ETH_PAD_SIZE to 0"
+#endif
+
+#endif /* LWIP_HDR_NETIF_VIRTIOIF_OPTS_H */
