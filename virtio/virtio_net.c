@@ -42,6 +42,19 @@ static const struct virtio_config_field mac_fields[MAC_BYTES] = {
 static const struct virtio_config_field status_field = {CONFIG_STATUS, 2};
 static const struct virtio_config_field mtu_field = {CONFIG_MTU, 2};
 
+/* "Feature bits: Feature bit requirements", and what this driver needs beyond them: a header that
+ * shares a descriptor with data leaves nothing to merge apart, and segments of up to 64 KiB are
+ * only received over several buffers. */
+static const struct virtio_feature_rule feature_rules[] = {
+    {VIRTIO_NET_F_MRG_RXBUF, VIRTIO_F_VERSION_1 | VIRTIO_F_ANY_LAYOUT},
+    {VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6, VIRTIO_NET_F_GUEST_CSUM},
+    {VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6, VIRTIO_NET_F_MRG_RXBUF},
+    {VIRTIO_NET_F_GUEST_ECN, VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6},
+    {VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_CSUM},
+};
+
+#define FEATURE_RULES (sizeof(feature_rules) / sizeof(feature_rules[0]))
+
 /* The one place that knows the header's length: it follows from the negotiated features, not from
  * the transport's version. "Device Operation" and "Legacy Interface: Device Operation". */
 static uint8_t hdr_bytes(const struct virtio_device *dev)
@@ -99,10 +112,12 @@ static int negotiate(struct virtio_net *net, uint64_t features)
   uint64_t wanted = features & VIRTIO_NET_FEATURES;
   int err = check_mtu(net, &wanted);
   if (err == VIRTIO_OK) {
-    err = virtio_negotiate(net->dev, wanted, NULL, 0);
+    err = virtio_negotiate(net->dev, wanted, feature_rules, FEATURE_RULES);
   }
   net->hdr_bytes = hdr_bytes(net->dev);
   net->header_apart = hdr_apart(net->dev);
+  net->rx_hdr_matters =
+      virtio_has(net->dev, VIRTIO_NET_F_GUEST_CSUM) || virtio_has(net->dev, VIRTIO_NET_F_MRG_RXBUF);
   return err;
 }
 
@@ -254,22 +269,65 @@ int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer)
   return virtq_add(&net->rx, &whole, 0, 1, buffer);
 }
 
+static void read_hdr(const struct virtio_net *net, const uint8_t *at, struct virtio_net_rx *rx)
+{
+  bool native = net->dev->legacy;
+  struct virtio_net_hdr hdr = {.num_buffers = virtio_hal_le16(1, native)};
+
+  /* Copied out once; the device may change its mind afterwards. */
+  memcpy(&hdr, at, virtio_has(net->dev, VIRTIO_NET_F_MRG_RXBUF) ? sizeof(hdr) : HDR_BYTES_SHORT);
+  rx->buffers = virtio_hal_le16(hdr.num_buffers, native);
+  rx->offload = (struct virtio_net_offload){
+      .flags = hdr.flags,
+      .gso_type = hdr.gso_type,
+      .hdr_len = virtio_hal_le16(hdr.hdr_len, native),
+      .gso_size = virtio_hal_le16(hdr.gso_size, native),
+      .csum_start = virtio_hal_le16(hdr.csum_start, native),
+      .csum_offset = virtio_hal_le16(hdr.csum_offset, native),
+  };
+}
+
 int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *rx)
+{
+  static const struct virtio_net_offload plain;
+  struct virtq_done done;
+  int got = virtq_take(&net->rx, &done);
+  if (got != 1) {
+    return got;
+  }
+  rx->buffer = done.token;
+  rx->buffers = 1;
+  rx->data = rx_frame(net, done.token);
+  rx->len = 0;
+  rx->offload = plain;
+
+  uint32_t least = net->hdr_bytes + VIRTIO_NET_ETH_HDR_BYTES;
+  uint32_t most = net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX;
+  if (done.len >= least && done.len <= most) {
+    uint8_t *hdr = rx->data - net->hdr_bytes;
+    rx->len = (uint16_t)(done.len - net->hdr_bytes);
+    virtio_hal_cache_invalidate(hdr, done.len);
+    if (net->rx_hdr_matters) {
+      read_hdr(net, hdr, rx);
+    }
+  }
+  return 1;
+}
+
+/* "Processing of Incoming Packets": only the first of several buffers has a header. */
+int virtio_net_rx_take_more(struct virtio_net *net, struct virtio_net_rx *rx)
 {
   struct virtq_done done;
   int got = virtq_take(&net->rx, &done);
   if (got != 1) {
     return got;
   }
-  memset(rx, 0, sizeof(*rx));
   rx->buffer = done.token;
-  rx->frame = rx_frame(net, done.token);
-
-  uint32_t least = net->hdr_bytes + VIRTIO_NET_ETH_HDR_BYTES;
-  uint32_t most = net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX;
-  if (done.len >= least && done.len <= most) {
-    rx->len = (uint16_t)(done.len - net->hdr_bytes);
-    virtio_hal_cache_invalidate(rx->frame - net->hdr_bytes, done.len);
+  rx->data = rx_frame(net, done.token) - net->hdr_bytes;
+  rx->len = 0;
+  if (done.len <= net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX) {
+    rx->len = (uint16_t)done.len;
+    virtio_hal_cache_invalidate(rx->data, done.len);
   }
   return 1;
 }
@@ -298,14 +356,17 @@ static void write_hdr(const struct virtio_net *net, void *at,
 }
 
 int virtio_net_tx_add(struct virtio_net *net, const struct virtq_sg *sg, unsigned count,
-                      const struct virtio_net_offload *offload, uint16_t token)
+                      const struct virtio_net_offload *offload, uint16_t token, void *table)
 {
-  if (count > net->tx.num_free) {
+  if (net->tx.num_free < (table != NULL ? 1 : count)) {
     return VIRTIO_ERR_FULL;
   }
   write_hdr(net, sg[0].addr, offload);
   for (unsigned i = 0; i < count; i++) {
     virtio_hal_cache_clean(sg[i].addr, sg[i].len);
+  }
+  if (table != NULL) {
+    return virtq_add_indirect(&net->tx, table, sg, count, token);
   }
   return virtq_add(&net->tx, sg, count, 0, token);
 }

@@ -103,10 +103,13 @@ struct virtio_net_params {
   uint8_t *rx_mem;             /**< Receive buffers, each VIRTIO_NET_RX_BUF_BYTES, in a row. */
 };
 
-/** All features that this driver can use, virtio_net_params::features may be any subset. */
+/** All features that this driver can use; virtio_net_params::features may be any subset. */
 #define VIRTIO_NET_FEATURES                                                                        \
-  (VIRTIO_F_ANY_LAYOUT | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_ACCESS_PLATFORM |      \
-   VIRTIO_F_ORDER_PLATFORM | VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS)
+  (VIRTIO_F_ANY_LAYOUT | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 |        \
+   VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM | VIRTIO_NET_F_CSUM |                        \
+   VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | VIRTIO_NET_F_GUEST_TSO4 |       \
+   VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN | VIRTIO_NET_F_HOST_TSO4 |                     \
+   VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS)
 
 /** One network device. The caller's memory; read-only outside virtio_net.c. */
 struct virtio_net {
@@ -116,17 +119,20 @@ struct virtio_net {
   uint8_t *rx_mem;           /**< Receive buffer 0. */
   uint8_t hdr_bytes;         /**< Length of struct virtio_net_hdr as negotiated: 10 or 12. */
   bool header_apart;         /**< Legacy framing: the header needs a descriptor of its own. */
+  bool rx_hdr_matters;       /**< A feature is on that makes the device say more than the frame. */
   bool has_mac;              /**< The device gave an address. */
   uint8_t mac[6];            /**< That address. */
   bool link_up;              /**< Link state; always up if the device does not report it. */
   uint16_t mtu;              /**< The device's IP MTU, 68 to VIRTIO_NET_MTU_MAX; 0 if none. */
 };
 
-/** A received frame, or the reason why there is none in the buffer. */
+/** A receive buffer that the device has filled. */
 struct virtio_net_rx {
-  uint16_t buffer; /**< Which receive buffer it is in: the caller's again. */
-  uint8_t *frame;  /**< First byte of the Ethernet header. */
-  uint16_t len;    /**< Bytes of the frame, without virtio_net_hdr; 0 if the buffer is bad. */
+  uint16_t buffer;  /**< Which receive buffer: the caller's again. */
+  uint16_t buffers; /**< How many buffers the frame takes, this one included; 1 unless
+                         VIRTIO_NET_F_MRG_RXBUF was negotiated. Not checked. */
+  uint8_t *data;    /**< First byte of the frame, or of its continuation. */
+  uint16_t len;     /**< Bytes of the frame in this buffer; 0 if the buffer is bad. */
   struct virtio_net_offload offload; /**< What the header says. Not trusted, not checked. */
 };
 
@@ -156,9 +162,9 @@ void virtio_net_start(struct virtio_net *net);
 int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer);
 
 /**
- * Take the next receive buffer that the device has filled, with the header stripped.
+ * Take the next receive buffer, in which a frame starts, with the header stripped.
  *
- * A frame that is shorter than its header or longer than its buffer leaves rx->len at 0: count it
+ * A frame that is shorter than its headers or longer than its buffer leaves rx->len at 0: count it
  * and post the buffer again.
  *
  * @param net a started device
@@ -168,19 +174,31 @@ int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer);
 int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *rx);
 
 /**
+ * Take the next receive buffer, in which a frame goes on that the one before said is longer.
+ *
+ * @param net a started device with VIRTIO_NET_F_MRG_RXBUF
+ * @param rx  the continuation: buffer, data and len are set, len is 0 if the buffer is bad
+ * @return as virtio_net_rx_take()
+ */
+int virtio_net_rx_take_more(struct virtio_net *net, struct virtio_net_rx *rx);
+
+/**
  * Queue one frame for transmission. The device sees it at the next virtio_net_kick().
  *
  * @param net     a started device
  * @param sg      the frame. sg[0] starts with net->hdr_bytes bytes that are overwritten with the
  *                header and, if net->header_apart, holds nothing else; the frame follows
- * @param count   pieces, 1 to VIRTIO_NET_TX_SG_MAX
- * @param offload what the header is to say
+ * @param count   pieces, 1 up to the size of the queue
+ * @param offload what the header is to say; its features must have been negotiated
  * @param token   any number, returned by virtio_net_tx_take()
+ * @param table   NULL: one descriptor a piece. Else VIRTQ_TABLE_BYTES(count) of device-visible
+ *                memory, aligned to 16, which lets the frame take one descriptor; only with
+ *                VIRTIO_F_INDIRECT_DESC
  * @return VIRTIO_OK: the memory is the device's to read until the token comes back;
  *         VIRTIO_ERR_FULL: no room for so many pieces, nothing was changed
  */
 int virtio_net_tx_add(struct virtio_net *net, const struct virtq_sg *sg, unsigned count,
-                      const struct virtio_net_offload *offload, uint16_t token);
+                      const struct virtio_net_offload *offload, uint16_t token, void *table);
 
 /**
  * Take back the next transmitted frame.
