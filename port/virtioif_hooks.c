@@ -1,11 +1,13 @@
 /*
- * virtioif_hooks.c: routes to an interface's own addresses.
+ * virtioif_hooks.c: routes to an interface's own addresses, ACKs for large segments.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "lwip/opt.h"
 
 #include "lwip/netif.h"
+#include "lwip/pbuf.h"
+#include "lwip/tcp.h"
 #include "netif/virtioif_hooks.h"
 
 #if LWIP_IPV4
@@ -35,5 +37,17 @@ struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
     }
   }
   return NULL;
+}
+#endif
+
+#if LWIP_TCP
+err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct pbuf *p)
+{
+  /* With this flag set tcp_ack() sends an ACK instead of waiting for another segment. A listening
+   * pcb is a shorter structure and has no flags. */
+  if (pcb->state >= ESTABLISHED && p->tot_len > pcb->mss) {
+    tcp_set_flags(pcb, TF_ACK_DELAY);
+  }
+  return ERR_OK;
 }
 #endif

@@ -30,6 +30,10 @@
 #ifndef PBUF_LINK_ENCAPSULATION_HLEN
 #define PBUF_LINK_ENCAPSULATION_HLEN 16
 #endif
+/* Checksums that the device can do are switched per interface. */
+#ifndef LWIP_CHECKSUM_CTRL_PER_NETIF
+#define LWIP_CHECKSUM_CTRL_PER_NETIF 1
+#endif
 #ifndef LWIP_HOOK_FILENAME
 #define LWIP_HOOK_FILENAME "netif/virtioif_hooks.h"
 #endif

@@ -9,6 +9,7 @@
 #define LWIP_ARCH_CC_H
 
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
@@ -21,6 +22,24 @@
 #endif
 #ifndef BIG_ENDIAN
 #define BIG_ENDIAN __ORDER_BIG_ENDIAN__
+#endif
+
+/* Byte order conversion without a call. */
+#if BYTE_ORDER == LITTLE_ENDIAN && !defined(lwip_htons)
+#define lwip_htons(x) ((u16_t)__builtin_bswap16(x))
+#endif
+#if BYTE_ORDER == LITTLE_ENDIAN && !defined(lwip_htonl)
+#define lwip_htonl(x) ((u32_t)__builtin_bswap32(x))
+#endif
+
+/* The Internet checksum by 64-bit words, see port/virtioif_chksum.c. */
+#ifndef LWIP_CHKSUM
+#ifdef __cplusplus
+extern "C"
+#endif
+    uint16_t
+    virtioif_chksum(const void *data, int len);
+#define LWIP_CHKSUM virtioif_chksum
 #endif
 
 /* The C library has errno, struct timeval and ssize_t; a second definition would clash. */

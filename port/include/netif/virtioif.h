@@ -49,11 +49,13 @@ struct virtioif;
 struct virtioif_stats {
   u32_t rx_frames;         /**< Frames handed to lwIP. */
   u32_t rx_copied;         /**< Of these, how many were copied instead of handed over in place. */
+  u32_t rx_merged;         /**< Of these, how many came in more than one buffer. */
   u32_t rx_drop_len;       /**< Dropped: shorter than its headers or longer than its buffer. */
   u32_t rx_drop_nomem;     /**< Dropped: lwIP had no pbuf for the copy. */
   u32_t rx_drop_input;     /**< Dropped: netif->input() did not take it. */
   u32_t tx_frames;         /**< Frames given to the device. */
   u32_t tx_copied;         /**< Of these, how many were copied instead of sent in place. */
+  u32_t tx_large;          /**< Large frames made of several of them. */
   u32_t tx_drop_len;       /**< Refused: longer than the MTU allows, or empty. */
   u32_t tx_drop_down;      /**< Refused: link down or device failed. */
   u32_t tx_drop_nomem;     /**< Refused: no memory to make a scattered frame whole. */
@@ -83,20 +85,28 @@ struct virtioif_rxbuf {
 /** One frame on its way out. Private. */
 struct virtioif_txslot {
   struct pbuf *p; /**< Referenced until the device is done; NULL if the frame was copied. */
-  u16_t next;     /**< The next free slot. */
+  u16_t next;     /**< The next free slot, or the next of the same run. */
+  u16_t table;    /**< The indirect table of the frame, if it has one. */
 };
 
-/** Offset in a transmit slot where the copy of a short frame starts, right behind virtio_net_hdr.
- */
+/** No slot, no table. */
+#define VIRTIOIF_NONE            0xffffu
+
+/** Offset of the frame in a transmit slot: struct virtio_net_hdr ends there, and the IP header
+ * behind 14 bytes of Ethernet is aligned. */
 #define VIRTIOIF_TX_FRAME_OFFSET 18u
+/** Bytes of the longest headers that a slot takes: Ethernet with a tag, IPv6, TCP with options. */
+#define VIRTIOIF_TX_HEADERS_MAX  118u
 /** Bytes of one transmit slot. */
 #define VIRTIOIF_TX_SLOT_BYTES                                                                     \
-  VIRTIO_ALIGN_UP(VIRTIOIF_TX_FRAME_OFFSET + VIRTIOIF_TX_COPY_BYTES, 64u)
+  VIRTIO_ALIGN_UP(                                                                                 \
+      VIRTIOIF_TX_FRAME_OFFSET + LWIP_MAX(VIRTIOIF_TX_COPY_BYTES, VIRTIOIF_TX_HEADERS_MAX), 64u)
 
 /** Device-visible bytes for queues of rx_size and tx_size descriptors and rx_buffers buffers. */
 #define VIRTIOIF_DMA_BYTES(rx_size, tx_size, rx_buffers)                                           \
   (VIRTIO_ALIGN_UP(VIRTIO_NET_RING_BYTES(rx_size, tx_size), VIRTIO_NET_RX_BUF_ALIGN) +             \
-   (rx_buffers)*VIRTIO_NET_RX_BUF_BYTES + (tx_size)*VIRTIOIF_TX_SLOT_BYTES)
+   (rx_buffers)*VIRTIO_NET_RX_BUF_BYTES + (tx_size)*VIRTIOIF_TX_SLOT_BYTES +                       \
+   VIRTIOIF_TSO_TABLES * VIRTQ_TABLE_BYTES(VIRTIOIF_TSO_PIECES))
 
 /** Alignment of the device-visible memory. */
 #define VIRTIOIF_DMA_ALIGN                                                                         \
@@ -130,11 +140,51 @@ struct virtioif_params {
   struct virtioif *vif;                 /**< The interface's state, uninitialized; must not move. */
   struct virtio_device *dev;            /**< A probed device with device_id VIRTIO_ID_NET. */
   const struct virtioif_memory *memory; /**< Its memory, which must outlive the interface. */
-  u8_t mac[6];        /**< Address to use if the device gives none; all zero: make up a local one
-                           with LWIP_RAND(). */
-  bool rx_copy_all;   /**< Copy every received frame, so that lwIP never parses memory that the
-                           device can still write: for a host that is not trusted. */
-  u64_t features_off; /**< VIRTIO_F_..., VIRTIO_NET_F_... masks not to negotiate. */
+  u8_t mac[6];          /**< Address to use if the device gives none; all zero: make up a local one
+                             with LWIP_RAND(). */
+  bool rx_copy_all;     /**< Copy every received frame, so that lwIP never parses memory that the
+                             device can still write: for a host that is not trusted. */
+  u16_t tso_pieces_max; /**< Most pieces of one large frame, 2 to VIRTIOIF_TSO_PIECES; 0: that. */
+  u64_t features_off;   /**< VIRTIO_F_..., VIRTIO_NET_F_... masks not to negotiate. */
+};
+
+/** A received frame of which some buffers are still missing. Private. */
+struct virtioif_rx_part {
+  struct pbuf *first;                /**< Its pbufs so far; NULL if there is no such frame. */
+  struct pbuf *last;                 /**< The last of them. */
+  u32_t len;                         /**< Bytes so far. */
+  u16_t missing;                     /**< Buffers that have yet to come. */
+  bool bad;                          /**< Too long, or with an impossible buffer. */
+  struct virtio_net_offload offload; /**< What its header says. */
+};
+
+/** What a frame carries, as far as checksums and large send are concerned. Private. */
+struct virtioif_packet {
+  u8_t proto;     /**< IP_PROTO_TCP, IP_PROTO_UDP, ...; 0 if it is no plain IP packet. */
+  bool ipv6;      /**< IPv6 rather than IPv4. */
+  bool fragment;  /**< Only a part of an IPv4 datagram. */
+  u16_t ip_start; /**< Offset in the frame of the IP header. */
+  u16_t l4_start; /**< Offset in the frame of the transport header. */
+  u16_t l4_len;   /**< Bytes from there to the end of the IP packet. */
+};
+
+/** TCP segments that are being joined into one frame. Private. */
+struct virtioif_run {
+  u16_t segments;                          /**< How many; 0: no run is open. */
+  u16_t first_slot;                        /**< Slot of the first segment. */
+  u16_t last_slot;                         /**< Slot of the last segment. */
+  struct pbuf *first;                      /**< The first segment's frame. */
+  struct virtioif_packet packet;           /**< Where its headers are. */
+  u16_t hdr_len;                           /**< Bytes of all headers. */
+  u16_t gso_size;                          /**< Payload of each segment but the last. */
+  u32_t payload;                           /**< Payload of all segments. */
+  u32_t next_seq;                          /**< Sequence number that continues it. */
+  u16_t next_id;                           /**< IPv4 ID that continues it. */
+  u8_t flags;                              /**< TCP flags of all segments. */
+  u16_t payload_pieces;                    /**< Pieces of the first segment's payload. */
+  u16_t pieces;                            /**< Pieces in sg. */
+  struct virtq_sg sg[VIRTIOIF_TSO_PIECES]; /**< Header and payloads. */
+  struct virtio_net_offload offload;       /**< What the header will say. */
 };
 
 /** State of one interface. The caller's memory; private. */
@@ -148,9 +198,18 @@ struct virtioif {
   u16_t rx_held;                        /**< Receive buffers that lwIP holds. */
   u16_t rx_held_max;                    /**< How many it may hold. */
   u16_t tx_free_head;                   /**< First free transmit slot. */
+  u16_t tx_free;                        /**< Transmit slots on that list. */
+  u16_t tso_pieces_max;                 /**< Most pieces of one large frame. */
+  u16_t csum_rest;                      /**< lwIP's checksum flags between frames. */
+  u32_t tx_tables_free;                 /**< Indirect tables, a bit each. */
+  u8_t *tx_tables;                      /**< Indirect table 0. */
+  struct virtioif_rx_part rx_part;      /**< A frame that is not whole yet. */
+  struct virtioif_run run;              /**< Segments kept back for one frame. */
   bool rx_copy_all;                     /**< virtioif_params::rx_copy_all */
   bool corked;                          /**< Frames are kept back for one notification. */
-  bool tx_refused;                      /**< A frame met a full queue since the last reap. */
+  bool tx_refused;                      /**< A frame met a full queue; its interrupt is armed. */
+  bool tx_reaped;                       /**< Since then a frame was finished. */
+  bool tso;                             /**< Large send was negotiated. */
   bool failed;                          /**< The device is given up. */
   volatile bool interrupted;            /**< Set by virtioif_isr(), cleared before a poll works. */
   volatile bool config_changed;         /**< The same for a configuration change. */
@@ -197,7 +256,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget);
  * @return false if an interrupt came or a packet was looped back since virtioif_poll(): call that
  *         again instead of sleeping
  */
-bool virtioif_idle(const struct netif *netif);
+bool virtioif_idle(struct netif *netif);
 
 /**
  * Begin a burst: frames sent from here on are kept back until virtioif_flush(), the next

@@ -1,13 +1,14 @@
 /*
  * virtioif_hooks.h: lwIP hooks that keep an interface's own addresses reachable while its link is
- * down. Name it in LWIP_HOOK_FILENAME, as the default lwipopts.h does; who has hooks of their own
- * calls these two functions from them.
+ * down, and acknowledge large received segments in time. Name it in LWIP_HOOK_FILENAME, as the
+ * default lwipopts.h does; who has hooks of their own calls these functions from them.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #ifndef LWIP_HDR_NETIF_VIRTIOIF_HOOKS_H
 #define LWIP_HDR_NETIF_VIRTIOIF_HOOKS_H
 
+#include "lwip/err.h"
 #include "lwip/ip4_addr.h"
 #include "lwip/ip6_addr.h"
 
@@ -16,6 +17,8 @@ extern "C" {
 #endif
 
 struct netif;
+struct pbuf;
+struct tcp_pcb;
 
 #if LWIP_IPV4
 /**
@@ -41,6 +44,21 @@ struct netif *virtioif_ip4_route(const ip4_addr_t *dest);
 struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
 #endif
 
+/**
+ * For LWIP_HOOK_TCP_INPACKET_PCB: have a segment that is larger than the MSS acknowledged at once.
+ *
+ * lwIP acknowledges every second segment and counts input calls, not bytes. A large received frame
+ * is one call for dozens of segments, and its sender would run out of window waiting.
+ *
+ * @param pcb the connection, or a listening one
+ * @param p   the segment without its TCP header
+ * @return ERR_OK always: the segment is to be processed
+ */
+err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct pbuf *p);
+
+#ifndef LWIP_HOOK_TCP_INPACKET_PCB
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p) virtioif_tcp_inpacket(pcb, p)
+#endif
 #ifndef LWIP_HOOK_IP4_ROUTE
 #define LWIP_HOOK_IP4_ROUTE(dest) virtioif_ip4_route(dest)
 #endif

@@ -44,6 +44,29 @@
 #define VIRTIOIF_RX_COPY_BYTES 256
 #endif
 
+/**
+ * VIRTIOIF_TSO_PIECES: most pieces of one large frame: its headers and a piece or two for each TCP
+ * segment joined. More than 46 are of no use where a segment is one piece of 1460 bytes. Costs 16
+ * bytes each in the state and in each indirect table. Range 18 to 1024.
+ */
+#ifndef VIRTIOIF_TSO_PIECES
+#define VIRTIOIF_TSO_PIECES 64
+#endif
+
+/**
+ * VIRTIOIF_TSO_TABLES: indirect tables for large frames. A large frame that finds none takes a
+ * descriptor for each piece. Range 1 to 32.
+ */
+#ifndef VIRTIOIF_TSO_TABLES
+#define VIRTIOIF_TSO_TABLES 8
+#endif
+
+#if VIRTIOIF_TSO_PIECES < 18 || VIRTIOIF_TSO_PIECES > 1024
+#error "VIRTIOIF_TSO_PIECES: 18 to 1024"
+#endif
+#if VIRTIOIF_TSO_TABLES < 1 || VIRTIOIF_TSO_TABLES > 32
+#error "VIRTIOIF_TSO_TABLES: 1 to 32"
+#endif
 #if VIRTIOIF_MTU > 2020 || VIRTIOIF_MTU < 576 || (LWIP_IPV6 && VIRTIOIF_MTU < 1280)
 #error "VIRTIOIF_MTU: 576 (1280 with IPv6) to 2020, the largest whose frame fits a receive buffer"
 #endif

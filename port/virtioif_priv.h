@@ -1,0 +1,145 @@
+/*
+ * virtioif_priv.h: how the parts of virtioif see each other. Not for users.
+ *
+ *   virtioif.c        the netif: bring-up, poll, link, interrupt
+ *   virtioif_rx.c     receive buffers and received frames
+ *   virtioif_tx.c     transmit slots and frames sent one by one
+ *   virtioif_tso.c    runs of TCP segments sent as one large frame
+ *   virtioif_csum.c   who computes and who checks which checksum
+ *   virtioif_chksum.c the Internet checksum in software
+ *   virtioif_hooks.c  hooks for lwipopts.h
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#ifndef VIRTIOIF_PRIV_H
+#define VIRTIOIF_PRIV_H
+
+#include "netif/virtioif.h"
+
+/** The state behind a netif that virtioif_init() made. */
+static inline struct virtioif *virtioif_of(const struct netif *netif)
+{
+  return (struct virtioif *)netif->state;
+}
+
+/** True if the feature was negotiated. */
+static inline bool virtioif_has(const struct virtioif *vif, u64_t feature)
+{
+  return virtio_has(vif->net.dev, feature);
+}
+
+/** The device broke the rules: touch it no more. The link goes down at the next poll, not here,
+ * which may be deep inside lwIP's output. */
+void virtioif_device_failed(struct virtioif *vif);
+
+/*
+ * virtioif_rx.c
+ */
+
+/** Put all receive buffers on the free list. */
+void virtioif_rx_init(struct virtioif *vif);
+
+/** Post free buffers while the queue takes them; the device sees them at the next kick. */
+void virtioif_rx_refill(struct virtioif *vif);
+
+/** Hand frames to lwIP until budget receive buffers were taken, or a few more to finish a frame.
+ * Returns how many. */
+u16_t virtioif_rx_receive(struct virtioif *vif, u16_t budget);
+
+/** Give up the frame of which some buffers are still missing. */
+void virtioif_rx_abandon(struct virtioif *vif);
+
+/** True if p is one of the receive buffers: its memory stays as it is while it is referenced. */
+bool virtioif_is_rxbuf(const struct pbuf *p);
+
+/*
+ * virtioif_tx.c
+ */
+
+/** Put all transmit slots and tables on their free lists. */
+void virtioif_tx_init(struct virtioif *vif);
+
+/** The netif's linkoutput. */
+err_t virtioif_linkoutput(struct netif *netif, struct pbuf *p);
+
+/** Drop the references to all frames that the device has read. */
+void virtioif_tx_reap(struct virtioif *vif);
+
+/** Give the device all frames added so far. */
+void virtioif_tx_kick(struct virtioif *vif);
+
+/** Find a free slot and so many descriptors, without waiting. False: there are none; the interrupt
+ * is armed, so that the poll after the next completion can let TCP go on. */
+bool virtioif_tx_make_room(struct virtioif *vif, unsigned pieces);
+
+/** Take a free slot; after virtioif_tx_make_room(). */
+u16_t virtioif_txslot_pop(struct virtioif *vif);
+
+/** Where the copy of a frame goes in a slot's memory; virtio_net_hdr ends right before it. */
+u8_t *virtioif_txslot_frame(const struct virtioif *vif, u16_t slot);
+
+/** Give back the slots of a frame that is done, or will not be sent, with what they hold. */
+void virtioif_tx_release(struct virtioif *vif, u16_t slot);
+
+/** List the pieces of p from byte offset on in sg, which has room for max. Returns how many, or -1
+ * if there are more, or memory among them that its owner may reuse at once. */
+int virtioif_tx_pieces(struct pbuf *p, u16_t offset, struct virtq_sg *sg, unsigned max);
+
+/** Most pieces of a frame sent by itself; one that is more scattered is copied. */
+#define VIRTIOIF_FRAME_PIECES 16u
+
+/** Describe a frame in the cheapest way there is: copied into the slot, in place, or copied as a
+ * whole. What has to live until the device has read it hangs on the slot. Returns the number of
+ * pieces in sg, or 0 if there is no memory for it. */
+unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p, u16_t slot, struct virtq_sg *sg,
+                              struct virtio_net_offload *offload);
+
+/*
+ * virtioif_tso.c
+ */
+
+/** True if frames may be held back for a run: large send was negotiated and a lap is on. */
+bool virtioif_tso_active(const struct virtioif *vif);
+
+/** Add a frame to the open run, or open one with it. False: the frame is to be sent by itself, and
+ * the run before it is closed. */
+bool virtioif_tso_take(struct virtioif *vif, struct pbuf *p);
+
+/** Queue the open run, if there is one. */
+void virtioif_tso_close(struct virtioif *vif);
+
+/** Give up the open run, if there is one: its segments are lost. */
+void virtioif_tso_abandon(struct virtioif *vif);
+
+/** Forget all runs and put all indirect tables on their free list. */
+void virtioif_tso_init(struct virtioif *vif);
+
+/** Give an indirect table back. */
+void virtioif_tso_free_table(struct virtioif *vif, u16_t table);
+
+/*
+ * virtioif_csum.c
+ */
+
+/** Look at the headers of a frame, of which len bytes are in one piece. */
+struct virtioif_packet virtioif_parse(const u8_t *frame, u16_t len);
+
+/** The sum over addresses, protocol and length that a transport checksum starts with, folded and in
+ * network byte order. */
+u16_t virtioif_pseudo_sum(const u8_t *frame, const struct virtioif_packet *packet, u32_t l4_len);
+
+/** Decide who computes and who checks checksums on this interface, from what was negotiated. */
+void virtioif_csum_init(struct virtioif *vif);
+
+/** The features that the checksum code of this build can work with. */
+u64_t virtioif_csum_features(const struct netif *netif);
+
+/** Finish the checksum of a frame that is about to be sent, or leave that to the device: *offload
+ * says so. False: the headers are spread over several pbufs, try again with the frame in one. */
+bool virtioif_csum_tx(struct virtioif *vif, struct pbuf *p, struct virtio_net_offload *offload);
+
+/** Hand a received frame to lwIP with just those checks on that the device has not made. */
+err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
+                          const struct virtio_net_offload *offload);
+
+#endif /* VIRTIOIF_PRIV_H */

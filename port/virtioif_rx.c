@@ -1,0 +1,301 @@
+/*
+ * virtioif_rx.c: receive buffers and received frames.
+ *
+ * A receive buffer is FREE (on a list here), POSTED (the device's) or HELD (by lwIP, as a custom
+ * pbuf). rxbuf_free() brings it from HELD to FREE and does nothing else, so lwIP may call it from
+ * wherever it likes; posting and notifying happens in virtioif_poll() alone. No error loses a
+ * buffer: every path through here ends with it HELD or FREE.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "lwip/snmp.h"
+#include "lwip/stats.h"
+#include "lwip/sys.h"
+#include "lwip/tcp.h"
+#include "virtioif_priv.h"
+
+/* Frames start at 6 modulo 8 in receive buffers, so that the IP header is aligned, and so do their
+ * copies, so that copying goes by whole words. */
+#define RX_COPY_PAD (VIRTIO_NET_RX_FRAME_OFFSET % 8u)
+
+/*
+ * Buffers
+ */
+
+static void rxbuf_push(struct virtioif *vif, u16_t buffer)
+{
+  vif->memory->rxbufs[buffer].next = vif->rx_free_head;
+  vif->rx_free_head = buffer;
+  vif->rx_free++;
+}
+
+/* HELD -> FREE. Runs wherever the last reference to the pbuf is dropped. */
+static void rxbuf_free(struct pbuf *p)
+{
+  struct virtioif_rxbuf *buf = (struct virtioif_rxbuf *)p;
+  struct virtioif *vif = buf->vif;
+  SYS_ARCH_DECL_PROTECT(level);
+
+  SYS_ARCH_PROTECT(level);
+  rxbuf_push(vif, (u16_t)(buf - vif->memory->rxbufs));
+  vif->rx_held--;
+  SYS_ARCH_UNPROTECT(level);
+}
+
+/* POSTED -> HELD: the buffer itself as a pbuf. */
+static struct pbuf *rxbuf_hold(struct virtioif *vif, const struct virtio_net_rx *rx)
+{
+  struct virtioif_rxbuf *buf = &vif->memory->rxbufs[rx->buffer];
+  SYS_ARCH_DECL_PROTECT(level);
+
+  SYS_ARCH_PROTECT(level);
+  vif->rx_held++;
+  SYS_ARCH_UNPROTECT(level);
+  return pbuf_alloced_custom(PBUF_RAW, rx->len, PBUF_REF, &buf->pbuf, rx->data, rx->len);
+}
+
+/* POSTED -> FREE. */
+static void rxbuf_drop(struct virtioif *vif, const struct virtio_net_rx *rx)
+{
+  SYS_ARCH_DECL_PROTECT(level);
+
+  SYS_ARCH_PROTECT(level);
+  rxbuf_push(vif, rx->buffer);
+  SYS_ARCH_UNPROTECT(level);
+}
+
+bool virtioif_is_rxbuf(const struct pbuf *p)
+{
+  return (p->flags & PBUF_FLAG_IS_CUSTOM) != 0 &&
+         ((const struct pbuf_custom *)p)->custom_free_function == rxbuf_free;
+}
+
+void virtioif_rx_init(struct virtioif *vif)
+{
+  for (u16_t i = vif->memory->rx_buffers; i-- > 0;) {
+    struct virtioif_rxbuf *buf = &vif->memory->rxbufs[i];
+    buf->vif = vif;
+    buf->pbuf.custom_free_function = rxbuf_free;
+    rxbuf_push(vif, i);
+  }
+}
+
+void virtioif_rx_refill(struct virtioif *vif)
+{
+  SYS_ARCH_DECL_PROTECT(level);
+
+  SYS_ARCH_PROTECT(level);
+  while (vif->rx_free > 0) {
+    u16_t buffer = vif->rx_free_head;
+    if (virtio_net_rx_post(&vif->net, buffer) != VIRTIO_OK) {
+      break;
+    }
+    vif->rx_free_head = vif->memory->rxbufs[buffer].next;
+    vif->rx_free--;
+  }
+  SYS_ARCH_UNPROTECT(level);
+}
+
+/*
+ * Frames
+ */
+
+static void count_frame(struct netif *netif, const struct pbuf *p)
+{
+  LINK_STATS_INC(link.recv);
+  MIB2_STATS_NETIF_ADD(netif, ifinoctets, p->tot_len);
+  if ((((const u8_t *)p->payload)[0] & 1) != 0) {
+    MIB2_STATS_NETIF_INC(netif, ifinnucastpkts);
+  } else {
+    MIB2_STATS_NETIF_INC(netif, ifinucastpkts);
+  }
+}
+
+static void count_drop(struct virtioif *vif, u32_t *cause)
+{
+  (*cause)++;
+  LINK_STATS_INC(link.drop);
+  MIB2_STATS_NETIF_INC(vif->netif, ifindiscards);
+}
+
+static void deliver(struct virtioif *vif, struct pbuf *p, const struct virtio_net_offload *offload)
+{
+  count_frame(vif->netif, p);
+  vif->stats.rx_frames++;
+  if (virtioif_csum_input(vif, p, offload) != ERR_OK) {
+    pbuf_free(p);
+    count_drop(vif, &vif->stats.rx_drop_input);
+  }
+}
+
+static struct pbuf *alloc_copy(struct virtioif *vif, u16_t len)
+{
+  struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(RX_COPY_PAD + len), PBUF_POOL);
+  if (p == NULL) {
+    LINK_STATS_INC(link.memerr);
+    count_drop(vif, &vif->stats.rx_drop_nomem);
+    return NULL;
+  }
+  pbuf_remove_header(p, RX_COPY_PAD);
+  vif->stats.rx_copied++;
+  return p;
+}
+
+/* What lwIP holds is missing from the pool; if it held more than the spare buffers the ring would
+ * run dry. */
+static bool must_copy(const struct virtioif *vif, u16_t more)
+{
+  return vif->rx_copy_all || vif->rx_held + more > vif->rx_held_max;
+}
+
+/* A frame in one buffer. */
+static void receive_single(struct virtioif *vif, const struct virtio_net_rx *rx)
+{
+  struct pbuf *p;
+
+  if (rx->len > VIRTIOIF_RX_COPY_BYTES && !must_copy(vif, 1)) {
+    p = rxbuf_hold(vif, rx);
+  } else {
+    p = alloc_copy(vif, rx->len);
+    if (p != NULL) {
+      pbuf_take(p, rx->data, rx->len);
+    }
+    rxbuf_drop(vif, rx);
+  }
+  if (p != NULL) {
+    deliver(vif, p, &rx->offload);
+  }
+}
+
+/*
+ * Frames over several buffers, VIRTIO_NET_F_MRG_RXBUF. The device need not show all of them at
+ * once, so what has come so far waits in vif->rx_part.
+ */
+
+static void part_begin(struct virtioif *vif, const struct virtio_net_rx *rx)
+{
+  struct virtioif_rx_part *part = &vif->rx_part;
+
+  part->first = rxbuf_hold(vif, rx);
+  part->last = part->first;
+  part->len = rx->len;
+  part->missing = (u16_t)(rx->buffers - 1u);
+  part->bad = false;
+  part->offload = rx->offload;
+}
+
+/* lwIP counts a packet's bytes in 16 bits, so a frame beyond that is lost as a whole. */
+static void part_append(struct virtioif *vif, const struct virtio_net_rx *rx)
+{
+  struct virtioif_rx_part *part = &vif->rx_part;
+
+  part->missing--;
+  part->len += rx->len;
+  if (rx->len == 0 || part->len > 0xffffu - RX_COPY_PAD) {
+    part->bad = true;
+  }
+  if (part->bad) {
+    rxbuf_drop(vif, rx);
+  } else {
+    part->last->next = rxbuf_hold(vif, rx);
+    part->last = part->last->next;
+  }
+}
+
+/* Each pbuf of a chain says how many bytes there are from it on. */
+static void set_lengths(struct pbuf *p, u16_t len)
+{
+  u16_t rest = len;
+  for (; p != NULL; p = p->next) {
+    p->tot_len = rest;
+    rest = (u16_t)(rest - p->len);
+  }
+}
+
+static struct pbuf *part_copy(struct virtioif *vif, struct pbuf *p)
+{
+  struct pbuf *copy = alloc_copy(vif, p->tot_len);
+  if (copy != NULL) {
+    pbuf_copy(copy, p);
+  }
+  pbuf_free(p);
+  return copy;
+}
+
+static void part_end(struct virtioif *vif)
+{
+  struct virtioif_rx_part *part = &vif->rx_part;
+  struct pbuf *p = part->first;
+
+  part->first = NULL;
+  if (part->bad) {
+    pbuf_free(p);
+    LINK_STATS_INC(link.lenerr);
+    count_drop(vif, &vif->stats.rx_drop_len);
+    return;
+  }
+  set_lengths(p, (u16_t)part->len);
+  vif->stats.rx_merged++;
+  if (must_copy(vif, 0)) {
+    p = part_copy(vif, p);
+  }
+  if (p != NULL) {
+    deliver(vif, p, &part->offload);
+  }
+}
+
+static bool part_is_open(const struct virtioif *vif)
+{
+  return vif->rx_part.first != NULL;
+}
+
+/* A buffer that starts a frame. */
+static void receive_first(struct virtioif *vif, const struct virtio_net_rx *rx)
+{
+  bool count_is_possible = rx->buffers >= 1 && rx->buffers <= vif->net.rx.size;
+
+  if (rx->len == 0 || !count_is_possible) {
+    rxbuf_drop(vif, rx);
+    LINK_STATS_INC(link.lenerr);
+    count_drop(vif, &vif->stats.rx_drop_len);
+  } else if (rx->buffers == 1) {
+    receive_single(vif, rx);
+  } else {
+    part_begin(vif, rx);
+  }
+}
+
+void virtioif_rx_abandon(struct virtioif *vif)
+{
+  if (part_is_open(vif)) {
+    pbuf_free(vif->rx_part.first);
+    vif->rx_part.first = NULL;
+  }
+}
+
+u16_t virtioif_rx_receive(struct virtioif *vif, u16_t budget)
+{
+  struct virtio_net_rx rx;
+  u16_t taken = 0;
+
+  while (taken < budget || part_is_open(vif)) {
+    int got = part_is_open(vif) ? virtio_net_rx_take_more(&vif->net, &rx)
+                                : virtio_net_rx_take(&vif->net, &rx);
+    if (got < 0) {
+      virtioif_device_failed(vif);
+    }
+    if (got != 1) {
+      break;
+    }
+    taken++;
+    if (!part_is_open(vif)) {
+      receive_first(vif, &rx);
+      continue;
+    }
+    part_append(vif, &rx);
+    if (vif->rx_part.missing == 0) {
+      part_end(vif);
+    }
+  }
+  return taken;
+}

@@ -1,0 +1,339 @@
+/*
+ * virtioif_tso.c: large send, VIRTIO_NET_F_HOST_TSO4 and _TSO6.
+ *
+ * lwIP cuts its data into segments; consecutive segments of one connection, sent within one lap,
+ * are put together again and leave as one frame that the device cuts. A run is a list of slots, one
+ * a segment, each with its reference; the first slot's memory takes the headers of the whole.
+ * lwIP's pbufs stay as they are, so a retransmission finds them untouched.
+ *
+ * A run of one is an ordinary frame. What an open run needs of the queue is free by the time lwIP
+ * hears ERR_OK, so closing it cannot fail.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "lwip/inet_chksum.h"
+#include "lwip/prot/ip.h"
+#include "lwip/prot/ip4.h"
+#include "lwip/prot/ip6.h"
+#include "lwip/prot/tcp.h"
+#include "virtioif_priv.h"
+#include <string.h>
+
+#define IP_PACKET_MAX 0xffffu
+
+/* A TCP segment that may be a part of a run. */
+struct segment {
+  struct virtioif_packet packet;
+  u16_t hdr_len; /* bytes of the frame up to the TCP payload */
+  u16_t payload;
+  u8_t flags;
+  u16_t ip_id; /* IPv4 only */
+  u32_t seq;
+};
+
+static u16_t get_be16(const u8_t *at)
+{
+  return (u16_t)(at[0] << 8 | at[1]);
+}
+
+static void put_be16(u8_t *at, u16_t value)
+{
+  at[0] = (u8_t)(value >> 8);
+  at[1] = (u8_t)value;
+}
+
+static u32_t get_be32(const u8_t *at)
+{
+  return (u32_t)get_be16(at) << 16 | get_be16(at + 2);
+}
+
+/* Offsets in the headers. */
+enum {
+  IP4_LEN = 2,
+  IP4_ID = 4,
+  IP4_FRAG = 6,
+  IP4_CHKSUM = 10,
+  IP4_ADDRS = 12,
+  IP6_PLEN = 4,
+  IP6_NEXTH = 6,
+  IP6_ADDRS = 8,
+  TCP_SEQ = 4,
+  TCP_ACKNO = 8,
+  TCP_DATA_OFFSET = 12,
+  TCP_FLAGS_AT = 13,
+  TCP_WINDOW = 14,
+  TCP_CHKSUM = 16,
+  TCP_URGP = 18,
+};
+
+/* Fill in *seg if p is a segment that may be joined with others: plain headers in one piece, data,
+ * no flag that means something for its own place in the stream. */
+static bool is_segment(const struct virtioif *vif, const struct pbuf *p, struct segment *seg)
+{
+  const u8_t *frame = (const u8_t *)p->payload;
+  seg->packet = virtioif_parse(frame, p->len);
+  const struct virtioif_packet *packet = &seg->packet;
+  u64_t feature = packet->ipv6 ? VIRTIO_NET_F_HOST_TSO6 : VIRTIO_NET_F_HOST_TSO4;
+
+  if (packet->proto != IP_PROTO_TCP || packet->fragment || !virtioif_has(vif, feature) ||
+      packet->l4_start - packet->ip_start != (packet->ipv6 ? IP6_HLEN : IP_HLEN) ||
+      p->tot_len != packet->l4_start + packet->l4_len || p->len < packet->l4_start + TCP_HLEN) {
+    return false;
+  }
+  const u8_t *tcp = frame + packet->l4_start;
+  u16_t tcp_hdr_len = (u16_t)((tcp[TCP_DATA_OFFSET] >> 4) * 4);
+  seg->hdr_len = (u16_t)(packet->l4_start + tcp_hdr_len);
+  seg->flags = tcp[TCP_FLAGS_AT];
+  seg->seq = get_be32(tcp + TCP_SEQ);
+  seg->ip_id = get_be16(frame + packet->ip_start + IP4_ID);
+  bool sum_is_ours = get_be16(tcp + TCP_CHKSUM) == 0;
+  if (tcp_hdr_len < TCP_HLEN || p->len < seg->hdr_len || p->tot_len == seg->hdr_len ||
+      (seg->flags & ~(TCP_ACK | TCP_PSH | TCP_FIN)) != 0 || !sum_is_ours) {
+    return false;
+  }
+  seg->payload = (u16_t)(p->tot_len - seg->hdr_len);
+  return true;
+}
+
+static bool same(const u8_t *a, const u8_t *b, size_t from, size_t to)
+{
+  return memcmp(a + from, b + from, to - from) == 0;
+}
+
+/* Whether two frames differ in nothing but length, sequence number, ID, sums, PSH and FIN. */
+static bool headers_match(const u8_t *a, const u8_t *b, const struct segment *seg)
+{
+  size_t ip = seg->packet.ip_start;
+  size_t tcp = seg->packet.l4_start;
+  bool ip_matches = seg->packet.ipv6
+                        ? same(a, b, 0, ip + IP6_PLEN) && same(a, b, ip + IP6_NEXTH, tcp + TCP_SEQ)
+                        : same(a, b, 0, ip + IP4_LEN) &&
+                              same(a, b, ip + IP4_FRAG, ip + IP4_CHKSUM) &&
+                              same(a, b, ip + IP4_ADDRS, tcp + TCP_SEQ);
+  return ip_matches && same(a, b, tcp + TCP_ACKNO, tcp + TCP_FLAGS_AT) &&
+         same(a, b, tcp + TCP_WINDOW, tcp + TCP_CHKSUM) && same(a, b, tcp + TCP_URGP, seg->hdr_len);
+}
+
+static bool continues(const struct virtioif_run *run, const struct pbuf *p,
+                      const struct segment *seg)
+{
+  u32_t ip_len = seg->hdr_len - seg->packet.ip_start + run->payload + seg->payload;
+  return run->segments > 0 && seg->hdr_len == run->hdr_len &&
+         seg->packet.l4_start == run->packet.l4_start && seg->seq == run->next_seq &&
+         (seg->packet.ipv6 || seg->ip_id == run->next_id) && seg->payload <= run->gso_size &&
+         ip_len <= IP_PACKET_MAX &&
+         headers_match((const u8_t *)run->first->payload, (const u8_t *)p->payload, seg);
+}
+
+/* A short segment, PSH or FIN is right only at the end. */
+static bool ends_run(const struct virtioif_run *run, const struct segment *seg)
+{
+  return seg->payload < run->gso_size || (seg->flags & (TCP_PSH | TCP_FIN)) != 0;
+}
+
+/*
+ * Tables
+ */
+
+static u8_t *table_mem(const struct virtioif *vif, u16_t table)
+{
+  return vif->tx_tables + (size_t)table * VIRTQ_TABLE_BYTES(VIRTIOIF_TSO_PIECES);
+}
+
+static bool has_table(const struct virtioif *vif)
+{
+  return virtioif_has(vif, VIRTIO_F_INDIRECT_DESC) && vif->tx_tables_free != 0;
+}
+
+static u16_t take_table(struct virtioif *vif)
+{
+  if (!has_table(vif)) {
+    return VIRTIOIF_NONE;
+  }
+  u16_t table = (u16_t)__builtin_ctz(vif->tx_tables_free);
+  vif->tx_tables_free &= vif->tx_tables_free - 1u;
+  return table;
+}
+
+void virtioif_tso_free_table(struct virtioif *vif, u16_t table)
+{
+  vif->tx_tables_free |= (u32_t)1 << table;
+}
+
+void virtioif_tso_init(struct virtioif *vif)
+{
+  u16_t wanted = vif->tso_pieces_max != 0 ? vif->tso_pieces_max : VIRTIOIF_TSO_PIECES;
+
+  vif->tx_tables_free = (u32_t)((UINT64_C(1) << VIRTIOIF_TSO_TABLES) - 1u);
+  vif->run.segments = 0;
+  /* "Indirect Descriptors": no chain is longer than the queue, even in a table. */
+  vif->tso_pieces_max = LWIP_MIN(LWIP_MIN(wanted, VIRTIOIF_TSO_PIECES), vif->net.tx.size);
+  vif->tso = !vif->net.header_apart && (virtioif_has(vif, VIRTIO_NET_F_HOST_TSO4) ||
+                                        virtioif_has(vif, VIRTIO_NET_F_HOST_TSO6));
+}
+
+/*
+ * Runs
+ */
+
+/* Start a run with a frame, described as the ordinary frame that it is if no other follows. */
+static bool open_run(struct virtioif *vif, struct pbuf *p, const struct segment *seg)
+{
+  struct virtioif_run *run = &vif->run;
+  int pieces = virtioif_tx_pieces(p, seg->hdr_len, &run->sg[1], VIRTIOIF_FRAME_PIECES - 1);
+
+  if (seg->payload <= VIRTIOIF_TX_COPY_BYTES || (seg->flags & (TCP_PSH | TCP_FIN)) != 0 ||
+      pieces < 0 || !virtioif_tx_make_room(vif, 1 + (unsigned)pieces)) {
+    return false;
+  }
+  u16_t slot = virtioif_txslot_pop(vif);
+  run->pieces = (u16_t)virtioif_tx_describe(vif, p, slot, run->sg, &run->offload);
+  run->payload_pieces = (u16_t)pieces;
+  run->first = p;
+  run->first_slot = slot;
+  run->last_slot = slot;
+  run->segments = 1;
+  run->packet = seg->packet;
+  run->hdr_len = seg->hdr_len;
+  run->gso_size = seg->payload;
+  run->payload = seg->payload;
+  run->flags = seg->flags;
+  run->next_seq = seg->seq + seg->payload;
+  run->next_id = (u16_t)(seg->ip_id + 1u);
+  return true;
+}
+
+/* With a second segment the frame becomes: headers in the slot, then the payloads. */
+static void make_large(struct virtioif *vif)
+{
+  struct virtioif_run *run = &vif->run;
+
+  run->sg[0] = (struct virtq_sg){virtioif_txslot_frame(vif, run->first_slot) - vif->net.hdr_bytes,
+                                 (u32_t)vif->net.hdr_bytes + run->hdr_len};
+  (void)virtioif_tx_pieces(run->first, run->hdr_len, &run->sg[1], run->payload_pieces);
+  run->pieces = (u16_t)(1 + run->payload_pieces);
+  vif->memory->txslots[run->first_slot].table = take_table(vif);
+}
+
+/* Whether so many pieces more fit into the frame and the queue. */
+static bool pieces_fit(const struct virtioif *vif, unsigned more)
+{
+  const struct virtioif_run *run = &vif->run;
+  bool first_join = run->segments == 1;
+  bool indirect =
+      first_join ? has_table(vif) : vif->memory->txslots[run->first_slot].table != VIRTIOIF_NONE;
+  unsigned pieces = (first_join ? 1u + run->payload_pieces : run->pieces) + more;
+
+  return pieces <= vif->tso_pieces_max && (indirect || pieces <= vif->net.tx.num_free);
+}
+
+static bool join_run(struct virtioif *vif, struct pbuf *p, const struct segment *seg)
+{
+  struct virtioif_run *run = &vif->run;
+
+  if (vif->tx_free == 0 || !continues(run, p, seg)) {
+    return false;
+  }
+  struct virtq_sg sg[VIRTIOIF_FRAME_PIECES];
+  int pieces = virtioif_tx_pieces(p, seg->hdr_len, sg, VIRTIOIF_FRAME_PIECES);
+  if (pieces < 0 || !pieces_fit(vif, (unsigned)pieces)) {
+    return false;
+  }
+  if (run->segments == 1) {
+    make_large(vif);
+  }
+  memcpy(&run->sg[run->pieces], sg, (size_t)pieces * sizeof(sg[0]));
+  run->pieces = (u16_t)(run->pieces + pieces);
+
+  u16_t slot = virtioif_txslot_pop(vif);
+  pbuf_ref(p);
+  vif->memory->txslots[slot].p = p;
+  vif->memory->txslots[slot].next = VIRTIOIF_NONE;
+  vif->memory->txslots[run->last_slot].next = slot;
+  run->last_slot = slot;
+  run->segments++;
+  run->payload += seg->payload;
+  run->flags |= seg->flags;
+  run->next_seq += seg->payload;
+  run->next_id++;
+  return true;
+}
+
+/* The headers of the whole: those of the first segment, with length, flags and sums of all. */
+static void build_headers(struct virtioif *vif)
+{
+  struct virtioif_run *run = &vif->run;
+  u8_t *frame = virtioif_txslot_frame(vif, run->first_slot);
+  u8_t *ip = frame + run->packet.ip_start;
+  u8_t *tcp = frame + run->packet.l4_start;
+  u32_t tcp_len = run->hdr_len - run->packet.l4_start + run->payload;
+
+  memcpy(frame, run->first->payload, run->hdr_len);
+  if (run->packet.ipv6) {
+    put_be16(ip + IP6_PLEN, (u16_t)tcp_len);
+  } else {
+    put_be16(ip + IP4_LEN, (u16_t)(IP_HLEN + tcp_len));
+    put_be16(ip + IP4_CHKSUM, 0);
+    u16_t sum = inet_chksum(ip, IP_HLEN);
+    memcpy(ip + IP4_CHKSUM, &sum, sizeof(sum));
+  }
+  tcp[TCP_FLAGS_AT] = run->flags;
+  u16_t sum = virtioif_pseudo_sum(frame, &run->packet, tcp_len);
+  memcpy(tcp + TCP_CHKSUM, &sum, sizeof(sum));
+  run->offload = (struct virtio_net_offload){
+      .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+      .gso_type = run->packet.ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4,
+      .hdr_len = run->hdr_len,
+      .gso_size = run->gso_size,
+      .csum_start = run->packet.l4_start,
+      .csum_offset = TCP_CHKSUM,
+  };
+}
+
+void virtioif_tso_close(struct virtioif *vif)
+{
+  struct virtioif_run *run = &vif->run;
+
+  if (run->segments == 0) {
+    return;
+  }
+  void *table = NULL;
+  if (run->segments > 1) {
+    u16_t index = vif->memory->txslots[run->first_slot].table;
+    table = index != VIRTIOIF_NONE ? table_mem(vif, index) : NULL;
+    build_headers(vif);
+    vif->stats.tx_large++;
+  }
+  run->segments = 0;
+  (void)virtio_net_tx_add(&vif->net, run->sg, run->pieces, &run->offload, run->first_slot, table);
+}
+
+bool virtioif_tso_active(const struct virtioif *vif)
+{
+  return vif->tso && vif->corked;
+}
+
+bool virtioif_tso_take(struct virtioif *vif, struct pbuf *p)
+{
+  struct segment seg;
+
+  if (!is_segment(vif, p, &seg)) {
+    return false;
+  }
+  if (!join_run(vif, p, &seg)) {
+    virtioif_tso_close(vif);
+    return open_run(vif, p, &seg);
+  }
+  if (ends_run(&vif->run, &seg)) {
+    virtioif_tso_close(vif);
+  }
+  return true;
+}
+
+void virtioif_tso_abandon(struct virtioif *vif)
+{
+  if (vif->run.segments > 0) {
+    vif->run.segments = 0;
+    virtioif_tx_release(vif, vif->run.first_slot);
+  }
+}

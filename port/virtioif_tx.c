@@ -1,0 +1,302 @@
+/*
+ * virtioif_tx.c: transmit slots and frames sent one by one.
+ *
+ * A slot is the driver's side of a frame in flight: a reference to the pbuf, and a little
+ * device-visible memory for virtio_net_hdr and for a short frame's copy. lwIP does not retransmit a
+ * segment that is still referenced, so finished frames are reaped at every poll, before the timers.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "lwip/snmp.h"
+#include "lwip/stats.h"
+#include "lwip/sys.h"
+#include "netif/ethernet.h"
+#include "virtioif_priv.h"
+
+/* Room for one VLAN tag, which the device's MTU does not count. */
+#define VLAN_TAG_BYTES 4u
+
+/*
+ * Slots
+ */
+
+u16_t virtioif_txslot_pop(struct virtioif *vif)
+{
+  u16_t slot = vif->tx_free_head;
+  vif->tx_free_head = vif->memory->txslots[slot].next;
+  vif->tx_free--;
+  return slot;
+}
+
+static void txslot_push(struct virtioif *vif, u16_t slot)
+{
+  struct virtioif_txslot *s = &vif->memory->txslots[slot];
+  s->p = NULL;
+  s->table = VIRTIOIF_NONE;
+  s->next = vif->tx_free_head;
+  vif->tx_free_head = slot;
+  vif->tx_free++;
+}
+
+u8_t *virtioif_txslot_frame(const struct virtioif *vif, u16_t slot)
+{
+  return vif->tx_mem + (size_t)slot * VIRTIOIF_TX_SLOT_BYTES + VIRTIOIF_TX_FRAME_OFFSET;
+}
+
+void virtioif_tx_init(struct virtioif *vif)
+{
+  for (u16_t i = vif->memory->tx_size; i-- > 0;) {
+    txslot_push(vif, i);
+  }
+}
+
+void virtioif_tx_release(struct virtioif *vif, u16_t slot)
+{
+  while (slot != VIRTIOIF_NONE) {
+    struct virtioif_txslot *s = &vif->memory->txslots[slot];
+    struct pbuf *p = s->p;
+    u16_t next = s->next;
+
+    if (s->table != VIRTIOIF_NONE) {
+      virtioif_tso_free_table(vif, s->table);
+    }
+    txslot_push(vif, slot);
+    if (p != NULL) {
+      pbuf_free(p);
+    }
+    slot = next;
+  }
+}
+
+void virtioif_tx_reap(struct virtioif *vif)
+{
+  u16_t slot;
+  int got;
+  while ((got = virtio_net_tx_take(&vif->net, &slot)) == 1) {
+    virtioif_tx_release(vif, slot);
+    vif->tx_reaped = true;
+  }
+  if (got < 0) {
+    virtioif_device_failed(vif);
+  }
+}
+
+/*
+ * Room and notifications
+ */
+
+void virtioif_tx_kick(struct virtioif *vif)
+{
+  if (virtio_net_kick(&vif->net, &vif->net.tx)) {
+    vif->stats.kicks_tx++;
+  }
+}
+
+static bool has_room(const struct virtioif *vif, unsigned pieces)
+{
+  return vif->tx_free > 0 && vif->net.tx.num_free >= pieces;
+}
+
+bool virtioif_tx_make_room(struct virtioif *vif, unsigned pieces)
+{
+  if (has_room(vif, pieces)) {
+    return true;
+  }
+  virtioif_tx_reap(vif);
+  if (has_room(vif, pieces)) {
+    return true;
+  }
+  /* What was kept back has to move, or nothing ever completes. */
+  virtioif_tso_close(vif);
+  virtioif_tx_kick(vif);
+  while (!vif->failed && virtq_arm(&vif->net.tx)) {
+    virtioif_tx_reap(vif); /* takes at least one frame a lap; what comes later interrupts */
+    if (has_room(vif, pieces)) {
+      return true;
+    }
+  }
+  vif->tx_refused = true;
+  vif->tx_reaped = false;
+  vif->stats.tx_ring_full++;
+  return false;
+}
+
+/*
+ * Frames
+ */
+
+/* Whether there is room for the header in front of the frame, in memory that nobody else uses. */
+static bool has_headroom(const struct virtioif *vif, const struct pbuf *p)
+{
+  const u8_t *start = (const u8_t *)p + LWIP_MEM_ALIGN_SIZE(sizeof(struct pbuf));
+  return !vif->net.header_apart && p->ref == 1 && (p->flags & PBUF_FLAG_IS_CUSTOM) == 0 &&
+         (p->type_internal & PBUF_TYPE_FLAG_STRUCT_DATA_CONTIGUOUS) != 0 &&
+         (const u8_t *)p->payload >= start + vif->net.hdr_bytes;
+}
+
+int virtioif_tx_pieces(struct pbuf *p, u16_t offset, struct virtq_sg *sg, unsigned max)
+{
+  unsigned count = 0;
+
+  for (; p != NULL; p = p->next) {
+    if (offset >= p->len) {
+      offset = (u16_t)(offset - p->len);
+      continue;
+    }
+    if (count == max || (PBUF_NEEDS_COPY(p) && !virtioif_is_rxbuf(p))) {
+      return -1;
+    }
+    sg[count++] = (struct virtq_sg){(u8_t *)p->payload + offset, (u32_t)p->len - offset};
+    offset = 0;
+  }
+  return (int)count;
+}
+
+/* Describe header and frame in place. Returns the number of pieces, or 0 if it cannot be done. */
+static unsigned map_frame(const struct virtioif *vif, struct pbuf *p, u8_t *slot_hdr,
+                          struct virtq_sg *sg)
+{
+  u32_t hdr_bytes = vif->net.hdr_bytes;
+  u16_t mapped = 0;
+
+  if (has_headroom(vif, p)) {
+    sg[0] = (struct virtq_sg){(u8_t *)p->payload - hdr_bytes, hdr_bytes + p->len};
+    mapped = p->len;
+  } else {
+    sg[0] = (struct virtq_sg){slot_hdr, hdr_bytes};
+  }
+  int more = virtioif_tx_pieces(p, mapped, &sg[1], VIRTIOIF_FRAME_PIECES - 1);
+  return more >= 0 && 1 + (unsigned)more <= vif->net.tx.size ? 1 + (unsigned)more : 0;
+}
+
+/* Copy a short frame behind the slot's header and describe both. */
+static unsigned copy_frame(const struct virtioif *vif, const struct pbuf *p, u8_t *slot_hdr,
+                           struct virtq_sg *sg)
+{
+  u32_t hdr_bytes = vif->net.hdr_bytes;
+
+  pbuf_copy_partial(p, slot_hdr + hdr_bytes, p->tot_len, 0);
+  if (vif->net.header_apart) {
+    sg[0] = (struct virtq_sg){slot_hdr, hdr_bytes};
+    sg[1] = (struct virtq_sg){slot_hdr + hdr_bytes, p->tot_len};
+    return 2;
+  }
+  sg[0] = (struct virtq_sg){slot_hdr, hdr_bytes + p->tot_len};
+  return 1;
+}
+
+/* The frame in one pbuf of the driver's own, for when its pbufs are too many or may change. */
+static struct pbuf *gather_frame(struct virtioif *vif, struct pbuf *p)
+{
+  struct pbuf *whole = pbuf_clone(PBUF_RAW_TX, PBUF_RAM, p);
+  if (whole == NULL) {
+    vif->stats.tx_drop_nomem++;
+    LINK_STATS_INC(link.memerr);
+  } else {
+    vif->stats.tx_copied++;
+  }
+  return whole;
+}
+
+static void count_frame(struct virtioif *vif, const struct pbuf *p)
+{
+  vif->stats.tx_frames++;
+  LINK_STATS_INC(link.xmit);
+  MIB2_STATS_NETIF_ADD(vif->netif, ifoutoctets, p->tot_len);
+  if ((((const u8_t *)p->payload)[0] & 1) != 0) {
+    MIB2_STATS_NETIF_INC(vif->netif, ifoutnucastpkts);
+  } else {
+    MIB2_STATS_NETIF_INC(vif->netif, ifoutucastpkts);
+  }
+}
+
+unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p, u16_t slot, struct virtq_sg *sg,
+                              struct virtio_net_offload *offload)
+{
+  u8_t *slot_hdr = virtioif_txslot_frame(vif, slot) - vif->net.hdr_bytes;
+  struct virtioif_txslot *s = &vif->memory->txslots[slot];
+  bool summed = virtioif_csum_tx(vif, p, offload);
+
+  s->next = VIRTIOIF_NONE;
+  if (summed && p->tot_len <= VIRTIOIF_TX_COPY_BYTES) {
+    vif->stats.tx_copied++;
+    return copy_frame(vif, p, slot_hdr, sg);
+  }
+  unsigned count = summed ? map_frame(vif, p, slot_hdr, sg) : 0;
+  if (count > 0) {
+    pbuf_ref(p);
+    s->p = p;
+    return count;
+  }
+  s->p = gather_frame(vif, p);
+  if (s->p == NULL) {
+    return 0;
+  }
+  virtioif_csum_tx(vif, s->p, offload);
+  return map_frame(vif, s->p, slot_hdr, sg);
+}
+
+/* Send one frame by itself. */
+static err_t send_single(struct virtioif *vif, struct pbuf *p)
+{
+  struct virtq_sg sg[VIRTIOIF_FRAME_PIECES];
+  struct virtio_net_offload offload;
+
+  if (!virtioif_tx_make_room(vif, 1)) {
+    return ERR_MEM;
+  }
+  u16_t slot = virtioif_txslot_pop(vif);
+  unsigned count = virtioif_tx_describe(vif, p, slot, sg, &offload);
+  if (count == 0 || (count > vif->net.tx.num_free && !virtioif_tx_make_room(vif, count))) {
+    virtioif_tx_release(vif, slot);
+    return ERR_MEM;
+  }
+  (void)virtio_net_tx_add(&vif->net, sg, count, &offload, slot, NULL); /* there is room */
+  return ERR_OK;
+}
+
+/* Frames of one connection may be joined; the others go by themselves, and after what came before
+ * them. */
+static err_t send_frame(struct virtioif *vif, struct pbuf *p)
+{
+  if (virtioif_tso_active(vif)) {
+    if (virtioif_tso_take(vif, p)) {
+      return ERR_OK;
+    }
+    virtioif_tso_close(vif);
+  }
+  return send_single(vif, p);
+}
+
+static bool len_is_valid(const struct netif *netif, const struct pbuf *p)
+{
+  return p->tot_len >= SIZEOF_ETH_HDR && p->tot_len <= netif->mtu + SIZEOF_ETH_HDR + VLAN_TAG_BYTES;
+}
+
+err_t virtioif_linkoutput(struct netif *netif, struct pbuf *p)
+{
+  struct virtioif *vif = virtioif_of(netif);
+  err_t err;
+
+  LWIP_ASSERT_CORE_LOCKED();
+  if (vif->failed || !netif_is_link_up(netif)) {
+    vif->stats.tx_drop_down++;
+    err = ERR_IF;
+  } else if (!len_is_valid(netif, p)) {
+    vif->stats.tx_drop_len++;
+    LINK_STATS_INC(link.lenerr);
+    err = ERR_ARG;
+  } else {
+    err = send_frame(vif, p);
+  }
+  if (err != ERR_OK) {
+    LINK_STATS_INC(link.drop);
+    MIB2_STATS_NETIF_INC(netif, ifoutdiscards);
+    return err;
+  }
+  count_frame(vif, p);
+  if (!vif->corked) {
+    virtioif_tx_kick(vif);
+  }
+  return ERR_OK;
+}
