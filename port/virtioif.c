@@ -91,6 +91,19 @@ static void tx_resume(struct virtioif *vif)
 #endif
 }
 
+/* When lwIP holds all it may, data that waits for a gap to close is the first to go: its sender has
+ * it still. One connection a call. */
+static void relieve_pool(const struct virtioif *vif)
+{
+#if LWIP_TCP && TCP_QUEUE_OOSEQ && NO_SYS && PBUF_POOL_FREE_OOSEQ
+  if (vif->rx_held >= vif->rx_held_max && !vif->rx_copy_all && vif->rx_held_max > 0) {
+    pbuf_free_ooseq();
+  }
+#else
+  LWIP_UNUSED_ARG(vif);
+#endif
+}
+
 /* A device that broke the rules is left alone; what lwIP sends to itself still arrives. */
 static bool poll_failed(struct virtioif *vif)
 {
@@ -118,6 +131,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
   virtioif_tx_reap(vif);
   tx_resume(vif);
   u16_t received = virtioif_rx_receive(vif, budget);
+  relieve_pool(vif);
   loop_poll();
   virtioif_rx_refill(vif);
   if (vif->failed) {
@@ -225,9 +239,10 @@ static int init_device(struct virtioif *vif, const struct virtioif_params *param
   const struct virtioif_memory *memory = params->memory;
   size_t ring_bytes = VIRTIO_NET_RING_BYTES((size_t)memory->rx_size, (size_t)memory->tx_size);
   u8_t *rx_mem = (u8_t *)memory->dma + VIRTIO_ALIGN_UP(ring_bytes, VIRTIO_NET_RX_BUF_ALIGN);
+  u64_t off = params->features_off | (params->bridged ? VIRTIO_NET_F_GUEST_LARGE : 0);
   struct virtio_net_params net_params = {
       .dev = params->dev,
-      .features = virtioif_csum_features(vif->netif) & ~params->features_off,
+      .features = virtioif_csum_features(vif->netif) & ~off,
       .rx_size = memory->rx_size,
       .tx_size = memory->tx_size,
       .ring = memory->dma,

@@ -23,9 +23,15 @@
 #include "virtioif_priv.h"
 #include <string.h>
 
-#define TCP_CHKSUM_OFFSET 16u
-#define UDP_CHKSUM_OFFSET 6u
-#define VLAN_TAG_BYTES    4u
+/* Offsets in the headers. */
+#define IP4_CHKSUM         10
+#define IP4_DEST           16
+#define IP6_DEST           24
+#define TCP_CHKSUM_OFFSET  16
+#define UDP_CHKSUM_OFFSET  6
+#define ICMP_CHKSUM_OFFSET 2
+
+#define VLAN_TAG_BYTES     4u
 
 static u16_t get_be16(const u8_t *at)
 {
@@ -94,6 +100,192 @@ u16_t virtioif_pseudo_sum(const u8_t *frame, const struct virtioif_packet *packe
   return FOLD_U32T(FOLD_U32T(sum)) & 0xffffu;
 }
 
+/*
+ * Routers
+ */
+
+#if VIRTIOIF_FORWARDS
+
+static bool is_own_ip4(const u8_t *addr)
+{
+#if LWIP_IPV4
+  ip4_addr_t dest;
+  struct netif *netif;
+
+  memcpy(&dest.addr, addr, sizeof(dest.addr));
+  if (ip4_addr_ismulticast(&dest) || dest.addr == IPADDR_BROADCAST) {
+    return true;
+  }
+  NETIF_FOREACH(netif)
+  {
+    if (ip4_addr_eq(&dest, netif_ip4_addr(netif)) || ip4_addr_isbroadcast(&dest, netif)) {
+      return true;
+    }
+  }
+#else
+  LWIP_UNUSED_ARG(addr);
+#endif
+  return false;
+}
+
+static bool is_own_ip6(const u8_t *addr)
+{
+#if LWIP_IPV6
+  ip6_addr_t dest;
+  struct netif *netif;
+
+  memcpy(dest.addr, addr, sizeof(dest.addr));
+  ip6_addr_clear_zone(&dest);
+  if (ip6_addr_ismulticast(&dest)) {
+    return true;
+  }
+  NETIF_FOREACH(netif)
+  {
+    if (netif_get_ip6_addr_match(netif, &dest) >= 0) {
+      return true;
+    }
+  }
+#else
+  LWIP_UNUSED_ARG(addr);
+#endif
+  return false;
+}
+
+bool virtioif_is_foreign(const u8_t *frame, u16_t len)
+{
+  struct virtioif_packet packet = virtioif_parse(frame, len);
+  const u8_t *ip = frame + packet.ip_start;
+
+  if (packet.l4_start == 0) {
+    return false;
+  }
+  return packet.ipv6 ? !is_own_ip6(ip + IP6_DEST) : !is_own_ip4(ip + IP4_DEST);
+}
+
+#else
+
+bool virtioif_is_foreign(const u8_t *frame, u16_t len)
+{
+  LWIP_UNUSED_ARG(frame);
+  LWIP_UNUSED_ARG(len);
+  return false;
+}
+
+#endif /* VIRTIOIF_FORWARDS */
+
+/*
+ * Out
+ */
+
+/* Offset of the checksum in the transport header, or -1 if this packet's sum is lwIP's affair. */
+static int sum_offset(const struct virtioif_packet *packet)
+{
+  switch (packet->proto) {
+  case IP_PROTO_TCP:
+    return TCP_CHKSUM_OFFSET;
+#if IP_FORWARD
+  case IP_PROTO_UDP:
+    return UDP_CHKSUM_OFFSET;
+  case IP_PROTO_ICMP:
+    return packet->ipv6 ? -1 : ICMP_CHKSUM_OFFSET;
+#endif
+  default:
+    return -1;
+  }
+}
+
+/* Leave the sum to the device: "Packet Transmission". */
+static void offload_sum(u8_t *frame, const struct virtioif_packet *packet, unsigned offset,
+                        struct virtio_net_offload *offload)
+{
+  u16_t sum = virtioif_pseudo_sum(frame, packet, packet->l4_len);
+  memcpy(frame + packet->l4_start + offset, &sum, sizeof(sum));
+  offload->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+  offload->csum_start = packet->l4_start;
+  offload->csum_offset = (u16_t)offset;
+}
+
+/* Sum p from byte start on and store that at start + offset, whose content is a part of the sum. */
+static void sum_in_place(struct pbuf *p, u16_t start, unsigned offset)
+{
+  pbuf_remove_header(p, start);
+  u16_t sum = inet_chksum_pbuf(p);
+  pbuf_add_header_force(p, start);
+  if (sum == 0) {
+    sum = 0xffff; /* 0 would mean "no checksum" in UDP, and is the same number */
+  }
+  memcpy((u8_t *)p->payload + start + offset, &sum, sizeof(sum));
+}
+
+#if IP_FORWARD
+/* True if the packet was made here: lwIP then left the IP header's sum 0, and it is filled in. */
+static bool finish_own_ip4(u8_t *frame, const struct virtioif_packet *packet)
+{
+  u8_t *ip = frame + packet->ip_start;
+  if (packet->ipv6 || ip[IP4_CHKSUM] != 0 || ip[IP4_CHKSUM + 1] != 0) {
+    return packet->ipv6;
+  }
+  u16_t sum = inet_chksum(ip, (u16_t)(packet->l4_start - packet->ip_start));
+  memcpy(ip + IP4_CHKSUM, &sum, sizeof(sum));
+  return true;
+}
+
+static void sum_in_software(struct pbuf *p, const struct virtioif_packet *packet, unsigned offset)
+{
+  u8_t *frame = (u8_t *)p->payload;
+  if (packet->proto != IP_PROTO_ICMP) {
+    u16_t pseudo = virtioif_pseudo_sum(frame, packet, packet->l4_len);
+    memcpy(frame + packet->l4_start + offset, &pseudo, sizeof(pseudo));
+  }
+  sum_in_place(p, packet->l4_start, offset);
+}
+#endif
+
+/* Whether all headers that could matter are in the first pbuf. */
+static bool headers_are_together(const struct pbuf *p, const struct virtioif_packet *packet)
+{
+  u32_t needed = packet->l4_start != 0 ? packet->l4_start + TCP_HLEN : SIZEOF_ETH_HDR + IP6_HLEN;
+  return p->next == NULL || p->len >= needed;
+}
+
+bool virtioif_csum_tx(struct virtioif *vif, struct pbuf *p, struct virtio_net_offload *offload)
+{
+  u8_t *frame = (u8_t *)p->payload;
+  bool can_offload = virtioif_has(vif, VIRTIO_NET_F_CSUM);
+
+  memset(offload, 0, sizeof(*offload));
+  if (!can_offload && !IP_FORWARD) {
+    return true;
+  }
+  struct virtioif_packet packet = virtioif_parse(frame, p->len);
+  if (!headers_are_together(p, &packet)) {
+    return false;
+  }
+#if IP_FORWARD
+  if (packet.l4_start == 0 || !finish_own_ip4(frame, &packet)) {
+    return true;
+  }
+#endif
+  int offset = sum_offset(&packet);
+  u32_t field = packet.l4_start + (u32_t)offset;
+  if (offset < 0 || packet.fragment || field + sizeof(u16_t) > p->len || frame[field] != 0 ||
+      frame[field + 1] != 0) {
+    return true; /* none, not yet, or summed by whoever made the packet */
+  }
+  if (can_offload && packet.proto != IP_PROTO_ICMP) {
+    offload_sum(frame, &packet, (unsigned)offset, offload);
+    return true;
+  }
+#if IP_FORWARD
+  sum_in_software(p, &packet, (unsigned)offset);
+#endif
+  return true;
+}
+
+/*
+ * In
+ */
+
 #if LWIP_CHECKSUM_CTRL_PER_NETIF
 
 u64_t virtioif_csum_features(const struct netif *netif)
@@ -105,6 +297,10 @@ u64_t virtioif_csum_features(const struct netif *netif)
     features &= ~VIRTIO_NET_F_GUEST_CSUM;
   }
 #endif
+#if VIRTIOIF_FORWARDS
+  /* What is received has to fit the next link. */
+  features &= ~VIRTIO_NET_F_GUEST_LARGE;
+#endif
   LWIP_UNUSED_ARG(netif);
   return features;
 }
@@ -112,6 +308,11 @@ u64_t virtioif_csum_features(const struct netif *netif)
 void virtioif_csum_init(struct virtioif *vif)
 {
   u16_t flags = NETIF_CHECKSUM_ENABLE_ALL;
+#if IP_FORWARD
+  flags &= (u16_t) ~(NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP |
+                     NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP |
+                     NETIF_CHECKSUM_CHECK_UDP | NETIF_CHECKSUM_CHECK_ICMP);
+#endif
   if (virtioif_has(vif, VIRTIO_NET_F_CSUM)) {
     flags &= (u16_t) ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_CHECK_TCP);
   }
@@ -119,55 +320,21 @@ void virtioif_csum_init(struct virtioif *vif)
   NETIF_SET_CHECKSUM_CTRL(vif->netif, flags);
 }
 
-bool virtioif_csum_tx(struct virtioif *vif, struct pbuf *p, struct virtio_net_offload *offload)
-{
-  u8_t *frame = (u8_t *)p->payload;
-
-  memset(offload, 0, sizeof(*offload));
-  if (!virtioif_has(vif, VIRTIO_NET_F_CSUM)) {
-    return true;
-  }
-  struct virtioif_packet packet = virtioif_parse(frame, p->len);
-  bool headers_are_here = p->len >= packet.l4_start + TCP_HLEN;
-  if (packet.proto != IP_PROTO_TCP || packet.fragment) {
-    /* The IP header itself may stand in the next pbuf. */
-    return packet.proto != 0 || p->next == NULL || p->len >= SIZEOF_ETH_HDR + IP6_HLEN;
-  }
-  if (!headers_are_here) {
-    return p->next == NULL;
-  }
-  u8_t *field = frame + packet.l4_start + TCP_CHKSUM_OFFSET;
-  if (field[0] != 0 || field[1] != 0) {
-    return true; /* summed by whoever made the packet */
-  }
-  u16_t sum = virtioif_pseudo_sum(frame, &packet, packet.l4_len);
-  memcpy(field, &sum, sizeof(sum));
-  offload->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-  offload->csum_start = packet.l4_start;
-  offload->csum_offset = TCP_CHKSUM_OFFSET;
-  return true;
-}
-
 /* Finish a sum that the sender left to the device, for a frame that goes further than to us. The
  * offsets are the device's word: what they point at has to be in the first pbuf. */
 static void complete_sum(struct pbuf *p, const struct virtio_net_offload *offload)
 {
   u32_t field = (u32_t)offload->csum_start + offload->csum_offset;
-  if (field + sizeof(u16_t) > p->len) {
-    return;
+  if (field + sizeof(u16_t) <= p->len) {
+    sum_in_place(p, offload->csum_start, offload->csum_offset);
   }
-  pbuf_remove_header(p, offload->csum_start);
-  u16_t sum = inet_chksum_pbuf(p);
-  pbuf_add_header_force(p, offload->csum_start);
-  if (sum == 0) {
-    sum = 0xffff; /* 0 would mean "no checksum" in UDP and is the same number */
-  }
-  memcpy((u8_t *)p->payload + field, &sum, sizeof(sum));
 }
 
+/* Whether the frame ends here, so that nobody else will look at its sum. */
 static bool is_to_us(const struct virtioif *vif, const struct pbuf *p)
 {
-  return memcmp(p->payload, vif->netif->hwaddr, ETH_HWADDR_LEN) == 0;
+  return memcmp(p->payload, vif->netif->hwaddr, ETH_HWADDR_LEN) == 0 &&
+         !virtioif_is_foreign((const u8_t *)p->payload, p->len);
 }
 
 /* Whether the device vouches for the transport checksum of this very packet. */
@@ -183,22 +350,21 @@ static bool is_vouched_for(const struct pbuf *p, const struct virtio_net_offload
 err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
                           const struct virtio_net_offload *offload)
 {
+  const u16_t ip_checks = NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_ICMP;
+  const u16_t transport = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
   struct netif *netif = vif->netif;
-  u16_t checks = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+  bool partial = false;
+  bool vouched_for = false;
 
-  if (!virtioif_has(vif, VIRTIO_NET_F_GUEST_CSUM)) {
-    NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_rest | checks);
-  } else if (is_vouched_for(p, offload)) {
-    NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_rest & (u16_t)~checks);
-    if ((offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0 && !is_to_us(vif, p)) {
-      complete_sum(p, offload);
-    }
-  } else {
-    NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_rest | checks);
-    if ((offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0) {
-      complete_sum(p, offload);
-    }
+  if (virtioif_has(vif, VIRTIO_NET_F_GUEST_CSUM)) {
+    partial = (offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0;
+    vouched_for = is_vouched_for(p, offload);
   }
+  if (partial && !(vouched_for && is_to_us(vif, p))) {
+    complete_sum(p, offload);
+  }
+  u16_t checks = ip_checks | (vouched_for ? 0 : transport);
+  NETIF_SET_CHECKSUM_CTRL(netif, (vif->csum_rest & (u16_t)~transport) | checks);
   err_t err = netif->input(p, netif);
   NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_rest);
   return err;
@@ -215,14 +381,6 @@ u64_t virtioif_csum_features(const struct netif *netif)
 void virtioif_csum_init(struct virtioif *vif)
 {
   LWIP_UNUSED_ARG(vif);
-}
-
-bool virtioif_csum_tx(struct virtioif *vif, struct pbuf *p, struct virtio_net_offload *offload)
-{
-  LWIP_UNUSED_ARG(vif);
-  LWIP_UNUSED_ARG(p);
-  memset(offload, 0, sizeof(*offload));
-  return true;
 }
 
 err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,

@@ -16,6 +16,9 @@
 
 #include "netif/virtioif.h"
 
+/** lwIP routes packets from one interface to another. */
+#define VIRTIOIF_FORWARDS (IP_FORWARD || LWIP_IPV6_FORWARD)
+
 /** The state behind a netif that virtioif_init() made. */
 static inline struct virtioif *virtioif_of(const struct netif *netif)
 {
@@ -127,6 +130,9 @@ struct virtioif_packet virtioif_parse(const u8_t *frame, u16_t len);
 /** The sum over addresses, protocol and length that a transport checksum starts with, folded and in
  * network byte order. */
 u16_t virtioif_pseudo_sum(const u8_t *frame, const struct virtioif_packet *packet, u32_t l4_len);
+
+/** True if this is a router's build and the frame is to go on to somebody else. */
+bool virtioif_is_foreign(const u8_t *frame, u16_t len);
 
 /** Decide who computes and who checks checksums on this interface, from what was negotiated. */
 void virtioif_csum_init(struct virtioif *vif);

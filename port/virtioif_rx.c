@@ -148,12 +148,14 @@ static bool must_copy(const struct virtioif *vif, u16_t more)
   return vif->rx_copy_all || vif->rx_held + more > vif->rx_held_max;
 }
 
-/* A frame in one buffer. */
+/* A frame in one buffer. One that lwIP will forward is copied: a receive buffer has no room for the
+ * next link's header. */
 static void receive_single(struct virtioif *vif, const struct virtio_net_rx *rx)
 {
   struct pbuf *p;
 
-  if (rx->len > VIRTIOIF_RX_COPY_BYTES && !must_copy(vif, 1)) {
+  if (rx->len > VIRTIOIF_RX_COPY_BYTES && !must_copy(vif, 1) &&
+      !virtioif_is_foreign(rx->data, rx->len)) {
     p = rxbuf_hold(vif, rx);
   } else {
     p = alloc_copy(vif, rx->len);

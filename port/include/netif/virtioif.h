@@ -140,10 +140,12 @@ struct virtioif_params {
   struct virtioif *vif;                 /**< The interface's state, uninitialized; must not move. */
   struct virtio_device *dev;            /**< A probed device with device_id VIRTIO_ID_NET. */
   const struct virtioif_memory *memory; /**< Its memory, which must outlive the interface. */
-  u8_t mac[6];          /**< Address to use if the device gives none; all zero: make up a local one
-                             with LWIP_RAND(). */
-  bool rx_copy_all;     /**< Copy every received frame, so that lwIP never parses memory that the
-                             device can still write: for a host that is not trusted. */
+  u8_t mac[6];      /**< Address to use if the device gives none; all zero: make up a local one
+                         with LWIP_RAND(). */
+  bool rx_copy_all; /**< Copy every received frame, so that lwIP never parses memory that the
+                         device can still write: for a host that is not trusted. */
+  bool bridged;     /**< The interface becomes a port of a bridge: large receive is declined, since
+                         what comes in must fit the other ports. */
   u16_t tso_pieces_max; /**< Most pieces of one large frame, 2 to VIRTIOIF_TSO_PIECES; 0: that. */
   u64_t features_off;   /**< VIRTIO_F_..., VIRTIO_NET_F_... masks not to negotiate. */
 };

@@ -73,6 +73,10 @@
 #if VIRTIOIF_TX_COPY_BYTES < 64 || VIRTIOIF_TX_COPY_BYTES > 1514
 #error "VIRTIOIF_TX_COPY_BYTES: 64 to 1514"
 #endif
+#if IP_FORWARD && (CHECKSUM_GEN_IP || CHECKSUM_GEN_TCP || CHECKSUM_GEN_UDP || CHECKSUM_GEN_ICMP)
+#error                                                                                             \
+    "lwIP wipes the sums of forwarded packets: with IP_FORWARD set CHECKSUM_GEN_{IP,TCP,UDP,ICMP} 0"
+#endif
 #if !LWIP_SUPPORT_CUSTOM_PBUF
 #error "virtioif hands receive buffers to lwIP in place: set LWIP_SUPPORT_CUSTOM_PBUF to 1"
 #endif

@@ -25,16 +25,19 @@ extern "C" {
 #endif
 
 /* Feature bits, "Network Device / Feature bits", as masks. */
-#define VIRTIO_NET_F_CSUM           (UINT64_C(1) << 0)
-#define VIRTIO_NET_F_GUEST_CSUM     (UINT64_C(1) << 1)
-#define VIRTIO_NET_F_MTU            (UINT64_C(1) << 3)
-#define VIRTIO_NET_F_MAC            (UINT64_C(1) << 5)
-#define VIRTIO_NET_F_GUEST_TSO4     (UINT64_C(1) << 7)
-#define VIRTIO_NET_F_GUEST_TSO6     (UINT64_C(1) << 8)
-#define VIRTIO_NET_F_GUEST_ECN      (UINT64_C(1) << 9)
-#define VIRTIO_NET_F_HOST_TSO4      (UINT64_C(1) << 11)
-#define VIRTIO_NET_F_HOST_TSO6      (UINT64_C(1) << 12)
-#define VIRTIO_NET_F_HOST_ECN       (UINT64_C(1) << 13)
+#define VIRTIO_NET_F_CSUM       (UINT64_C(1) << 0)
+#define VIRTIO_NET_F_GUEST_CSUM (UINT64_C(1) << 1)
+#define VIRTIO_NET_F_MTU        (UINT64_C(1) << 3)
+#define VIRTIO_NET_F_MAC        (UINT64_C(1) << 5)
+#define VIRTIO_NET_F_GUEST_TSO4 (UINT64_C(1) << 7)
+#define VIRTIO_NET_F_GUEST_TSO6 (UINT64_C(1) << 8)
+#define VIRTIO_NET_F_GUEST_ECN  (UINT64_C(1) << 9)
+#define VIRTIO_NET_F_HOST_TSO4  (UINT64_C(1) << 11)
+#define VIRTIO_NET_F_HOST_TSO6  (UINT64_C(1) << 12)
+#define VIRTIO_NET_F_HOST_ECN   (UINT64_C(1) << 13)
+/** Features of large receive: segments of up to 64 KiB. */
+#define VIRTIO_NET_F_GUEST_LARGE                                                                   \
+  (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN)
 #define VIRTIO_NET_F_MRG_RXBUF      (UINT64_C(1) << 15)
 #define VIRTIO_NET_F_STATUS         (UINT64_C(1) << 16)
 
