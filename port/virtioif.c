@@ -107,6 +107,7 @@ static void relieve_pool(const struct virtioif *vif)
 /* A device that broke the rules is left alone; what lwIP sends to itself still arrives. */
 static bool poll_failed(struct virtioif *vif)
 {
+  vif->corked = false;
   virtioif_rx_abandon(vif);
   virtioif_tso_abandon(vif);
   link_changed(vif, false);
@@ -151,7 +152,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
  * sleep, by an interrupt. True: it can be freed already. */
 static bool tx_arm_for_sleep(struct virtioif *vif)
 {
-#if LWIP_TIMERS
+#if LWIP_TIMERS && !LWIP_TIMERS_CUSTOM
   if (vif->net.tx.in_flight > 0 && !vif->tx_refused &&
       sys_timeouts_sleeptime() == SYS_TIMEOUTS_SLEEPTIME_INFINITE) {
     vif->tx_refused = true; /* so that the next poll disarms it again */
@@ -210,6 +211,11 @@ bool virtioif_isr(struct netif *netif)
 const struct virtioif_stats *virtioif_stats(const struct netif *netif)
 {
   return &virtioif_of(netif)->stats;
+}
+
+u16_t virtioif_tx_in_flight(const struct netif *netif)
+{
+  return virtioif_of(netif)->net.tx.in_flight;
 }
 
 struct virtioif_rx_usage virtioif_rx_usage(const struct netif *netif)

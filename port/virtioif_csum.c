@@ -24,32 +24,46 @@
 #include <string.h>
 
 /* Offsets in the headers. */
-#define IP4_CHKSUM         10
-#define IP4_DEST           16
-#define IP6_DEST           24
-#define TCP_CHKSUM_OFFSET  16
-#define UDP_CHKSUM_OFFSET  6
-#define ICMP_CHKSUM_OFFSET 2
+enum {
+  ETH_TYPE = 12,
+  IP4_LEN = 2,
+  IP4_FRAG = 6,
+  IP4_PROTO = 9,
+  IP4_CHKSUM = 10,
+  IP4_SRC = 12,
+  IP4_DEST = 16,
+  IP6_PLEN = 4,
+  IP6_NEXTH = 6,
+  IP6_SRC = 8,
+  IP6_DEST = 24,
+  TCP_CHKSUM = 16,
+  UDP_CHKSUM = 6,
+  ICMP_CHKSUM = 2,
+};
 
-#define VLAN_TAG_BYTES     4u
+#define VLAN_TAG_BYTES 4u
 
-static u16_t get_be16(const u8_t *at)
+static u16_t get16(const u8_t *at)
 {
-  return (u16_t)(at[0] << 8 | at[1]);
+  u16_t value;
+  memcpy(&value, at, sizeof(value));
+  return value;
 }
 
 static void parse_ip4(const u8_t *ip, u16_t len, struct virtioif_packet *packet)
 {
-  u16_t hdr_len = (u16_t)((ip[0] & 0x0fu) * 4u);
-  u16_t ip_len = get_be16(ip + 2);
-
-  if (len < IP_HLEN || hdr_len < IP_HLEN || ip_len < hdr_len) {
+  if (len < IP_HLEN) {
     return;
   }
-  packet->fragment = (get_be16(ip + 6) & (IP_MF | IP_OFFMASK)) != 0;
+  u16_t hdr_len = (u16_t)((ip[0] & 0x0fu) * 4u);
+  u16_t ip_len = lwip_ntohs(get16(ip + IP4_LEN));
+  if (hdr_len < IP_HLEN || ip_len < hdr_len) {
+    return;
+  }
+  packet->fragment = (get16(ip + IP4_FRAG) & PP_HTONS(IP_MF | IP_OFFMASK)) != 0;
   packet->l4_start = (u16_t)(packet->ip_start + hdr_len);
   packet->l4_len = (u16_t)(ip_len - hdr_len);
-  packet->proto = ip[9];
+  packet->proto = ip[IP4_PROTO];
 }
 
 /* Extension headers are not followed: what has one is no plain packet. */
@@ -60,44 +74,44 @@ static void parse_ip6(const u8_t *ip, u16_t len, struct virtioif_packet *packet)
   }
   packet->ipv6 = true;
   packet->l4_start = (u16_t)(packet->ip_start + IP6_HLEN);
-  packet->l4_len = get_be16(ip + 4);
-  packet->proto = ip[6];
+  packet->l4_len = lwip_ntohs(get16(ip + IP6_PLEN));
+  packet->proto = ip[IP6_NEXTH];
 }
 
-struct virtioif_packet virtioif_parse(const u8_t *frame, u16_t len)
+void virtioif_parse(const u8_t *frame, u16_t len, struct virtioif_packet *packet)
 {
-  struct virtioif_packet packet = {.ip_start = SIZEOF_ETH_HDR};
-
+  memset(packet, 0, sizeof(*packet));
   if (len < SIZEOF_ETH_HDR + VLAN_TAG_BYTES) {
-    return packet;
+    return;
   }
-  u16_t type = get_be16(frame + 12);
-  if (type == ETHTYPE_VLAN) {
-    type = get_be16(frame + 16);
-    packet.ip_start = (u16_t)(packet.ip_start + VLAN_TAG_BYTES);
+  packet->ip_start = SIZEOF_ETH_HDR;
+  u16_t type = get16(frame + ETH_TYPE);
+  if (type == PP_HTONS(ETHTYPE_VLAN)) {
+    packet->ip_start = SIZEOF_ETH_HDR + VLAN_TAG_BYTES;
+    type = get16(frame + ETH_TYPE + VLAN_TAG_BYTES);
   }
-  const u8_t *ip = frame + packet.ip_start;
-  u16_t rest = (u16_t)(len - packet.ip_start);
-  if (type == ETHTYPE_IP) {
-    parse_ip4(ip, rest, &packet);
-  } else if (type == ETHTYPE_IPV6) {
-    parse_ip6(ip, rest, &packet);
+  const u8_t *ip = frame + packet->ip_start;
+  u16_t rest = (u16_t)(len - packet->ip_start);
+  if (type == PP_HTONS(ETHTYPE_IP)) {
+    parse_ip4(ip, rest, packet);
+  } else if (type == PP_HTONS(ETHTYPE_IPV6)) {
+    parse_ip6(ip, rest, packet);
   }
-  return packet;
 }
 
 u16_t virtioif_pseudo_sum(const u8_t *frame, const struct virtioif_packet *packet, u32_t l4_len)
 {
-  const u8_t *addrs = frame + packet->ip_start + (packet->ipv6 ? 8 : 12);
+  const u8_t *addrs = frame + packet->ip_start + (packet->ipv6 ? IP6_SRC : IP4_SRC);
   unsigned bytes = packet->ipv6 ? 32 : 8;
-  u32_t sum = lwip_htons(packet->proto) + (u32_t)lwip_htons((u16_t)l4_len);
+  u64_t sum = lwip_htonl(packet->proto) + (u64_t)lwip_htonl(l4_len);
 
-  for (unsigned i = 0; i < bytes; i += 2) {
-    u16_t word;
+  for (unsigned i = 0; i < bytes; i += 4) {
+    u32_t word;
     memcpy(&word, addrs + i, sizeof(word));
     sum += word;
   }
-  return FOLD_U32T(FOLD_U32T(sum)) & 0xffffu;
+  sum = (sum & 0xffffu) + ((sum >> 16) & 0xffffu) + (sum >> 32);
+  return (u16_t)FOLD_U32T(FOLD_U32T((u32_t)sum));
 }
 
 /*
@@ -153,7 +167,8 @@ static bool is_own_ip6(const u8_t *addr)
 
 bool virtioif_is_foreign(const u8_t *frame, u16_t len)
 {
-  struct virtioif_packet packet = virtioif_parse(frame, len);
+  struct virtioif_packet packet;
+  virtioif_parse(frame, len, &packet);
   const u8_t *ip = frame + packet.ip_start;
 
   if (packet.l4_start == 0) {
@@ -182,12 +197,12 @@ static int sum_offset(const struct virtioif_packet *packet)
 {
   switch (packet->proto) {
   case IP_PROTO_TCP:
-    return TCP_CHKSUM_OFFSET;
+    return TCP_CHKSUM;
 #if IP_FORWARD
   case IP_PROTO_UDP:
-    return UDP_CHKSUM_OFFSET;
+    return UDP_CHKSUM;
   case IP_PROTO_ICMP:
-    return packet->ipv6 ? -1 : ICMP_CHKSUM_OFFSET;
+    return packet->ipv6 ? -1 : ICMP_CHKSUM;
 #endif
   default:
     return -1;
@@ -195,18 +210,18 @@ static int sum_offset(const struct virtioif_packet *packet)
 }
 
 /* Leave the sum to the device: "Packet Transmission". */
-static void offload_sum(u8_t *frame, const struct virtioif_packet *packet, unsigned offset,
+static void offload_sum(u8_t *frame, const struct virtioif_packet *packet,
                         struct virtio_net_offload *offload)
 {
   u16_t sum = virtioif_pseudo_sum(frame, packet, packet->l4_len);
-  memcpy(frame + packet->l4_start + offset, &sum, sizeof(sum));
+  memcpy(frame + packet->sum_at, &sum, sizeof(sum));
   offload->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
   offload->csum_start = packet->l4_start;
-  offload->csum_offset = (u16_t)offset;
+  offload->csum_offset = (u16_t)(packet->sum_at - packet->l4_start);
 }
 
-/* Sum p from byte start on and store that at start + offset, whose content is a part of the sum. */
-static void sum_in_place(struct pbuf *p, u16_t start, unsigned offset)
+/* Sum p from byte start on and store that at byte field, whose content is a part of the sum. */
+static void sum_in_place(struct pbuf *p, u16_t start, u16_t field)
 {
   pbuf_remove_header(p, start);
   u16_t sum = inet_chksum_pbuf(p);
@@ -214,7 +229,7 @@ static void sum_in_place(struct pbuf *p, u16_t start, unsigned offset)
   if (sum == 0) {
     sum = 0xffff; /* 0 would mean "no checksum" in UDP, and is the same number */
   }
-  memcpy((u8_t *)p->payload + start + offset, &sum, sizeof(sum));
+  memcpy((u8_t *)p->payload + field, &sum, sizeof(sum));
 }
 
 #if IP_FORWARD
@@ -230,14 +245,15 @@ static bool finish_own_ip4(u8_t *frame, const struct virtioif_packet *packet)
   return true;
 }
 
-static void sum_in_software(struct pbuf *p, const struct virtioif_packet *packet, unsigned offset)
+static void sum_in_software(struct pbuf *p, const struct virtioif_packet *packet)
 {
   u8_t *frame = (u8_t *)p->payload;
+  u16_t pseudo = 0; /* ICMP has none */
   if (packet->proto != IP_PROTO_ICMP) {
-    u16_t pseudo = virtioif_pseudo_sum(frame, packet, packet->l4_len);
-    memcpy(frame + packet->l4_start + offset, &pseudo, sizeof(pseudo));
+    pseudo = virtioif_pseudo_sum(frame, packet, packet->l4_len);
   }
-  sum_in_place(p, packet->l4_start, offset);
+  memcpy(frame + packet->sum_at, &pseudo, sizeof(pseudo));
+  sum_in_place(p, packet->l4_start, packet->sum_at);
 }
 #endif
 
@@ -248,38 +264,50 @@ static bool headers_are_together(const struct pbuf *p, const struct virtioif_pac
   return p->next == NULL || p->len >= needed;
 }
 
-bool virtioif_csum_tx(struct virtioif *vif, struct pbuf *p, struct virtio_net_offload *offload)
+bool virtioif_csum_parse(const struct virtioif *vif, const struct pbuf *p,
+                         struct virtioif_packet *packet)
 {
-  u8_t *frame = (u8_t *)p->payload;
-  bool can_offload = virtioif_has(vif, VIRTIO_NET_F_CSUM);
+  const u8_t *frame = (const u8_t *)p->payload;
 
-  memset(offload, 0, sizeof(*offload));
-  if (!can_offload && !IP_FORWARD) {
+  packet->sum_at = 0;
+  if (!virtioif_has(vif, VIRTIO_NET_F_CSUM) && !IP_FORWARD) {
+    packet->proto = 0;
     return true;
   }
-  struct virtioif_packet packet = virtioif_parse(frame, p->len);
-  if (!headers_are_together(p, &packet)) {
+  virtioif_parse(frame, p->len, packet);
+  if (!headers_are_together(p, packet)) {
     return false;
   }
-#if IP_FORWARD
-  if (packet.l4_start == 0 || !finish_own_ip4(frame, &packet)) {
-    return true;
+  int offset = sum_offset(packet);
+  u32_t field = packet->l4_start + (u32_t)offset;
+  if (offset >= 0 && !packet->fragment && field + sizeof(u16_t) <= p->len &&
+      get16(frame + field) == 0) {
+    packet->sum_at = (u16_t)field;
   }
-#endif
-  int offset = sum_offset(&packet);
-  u32_t field = packet.l4_start + (u32_t)offset;
-  if (offset < 0 || packet.fragment || field + sizeof(u16_t) > p->len || frame[field] != 0 ||
-      frame[field + 1] != 0) {
-    return true; /* none, not yet, or summed by whoever made the packet */
-  }
-  if (can_offload && packet.proto != IP_PROTO_ICMP) {
-    offload_sum(frame, &packet, (unsigned)offset, offload);
-    return true;
-  }
-#if IP_FORWARD
-  sum_in_software(p, &packet, (unsigned)offset);
-#endif
   return true;
+}
+
+void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
+                      const struct virtioif_packet *packet, struct virtio_net_offload *offload)
+{
+  u8_t *frame = (u8_t *)p->payload;
+
+  memset(offload, 0, sizeof(*offload));
+#if IP_FORWARD
+  if (packet->l4_start == 0 || !finish_own_ip4(frame, packet)) {
+    return;
+  }
+#endif
+  if (packet->sum_at == 0) {
+    return;
+  }
+  if (virtioif_has(vif, VIRTIO_NET_F_CSUM) && packet->proto != IP_PROTO_ICMP) {
+    offload_sum(frame, packet, offload);
+    return;
+  }
+#if IP_FORWARD
+  sum_in_software(p, packet);
+#endif
 }
 
 /*
@@ -292,9 +320,10 @@ u64_t virtioif_csum_features(const struct netif *netif)
 {
   u64_t features = VIRTIO_NET_FEATURES;
 #if !NO_SYS
-  /* A check can only be switched for one frame if the frame is dealt with during the call. */
+  /* A check can only be switched for one frame if the frame is dealt with during the call; and
+   * where it cannot be switched off, own packets looped back need their sums. */
   if (netif->input == tcpip_input && !LWIP_TCPIP_CORE_LOCKING_INPUT) {
-    features &= ~VIRTIO_NET_F_GUEST_CSUM;
+    features &= ~(VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM);
   }
 #endif
 #if VIRTIOIF_FORWARDS
@@ -326,7 +355,7 @@ static void complete_sum(struct pbuf *p, const struct virtio_net_offload *offloa
 {
   u32_t field = (u32_t)offload->csum_start + offload->csum_offset;
   if (field + sizeof(u16_t) <= p->len) {
-    sum_in_place(p, offload->csum_start, offload->csum_offset);
+    sum_in_place(p, offload->csum_start, (u16_t)field);
   }
 }
 
@@ -343,7 +372,8 @@ static bool is_vouched_for(const struct pbuf *p, const struct virtio_net_offload
   if ((offload->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID)) == 0) {
     return false;
   }
-  struct virtioif_packet packet = virtioif_parse((const u8_t *)p->payload, p->len);
+  struct virtioif_packet packet;
+  virtioif_parse((const u8_t *)p->payload, p->len, &packet);
   return (packet.proto == IP_PROTO_TCP || packet.proto == IP_PROTO_UDP) && !packet.fragment;
 }
 

@@ -92,9 +92,10 @@ int virtioif_tx_pieces(struct pbuf *p, u16_t offset, struct virtq_sg *sg, unsign
 #define VIRTIOIF_FRAME_PIECES 16u
 
 /** Describe a frame in the cheapest way there is: copied into the slot, in place, or copied as a
- * whole. What has to live until the device has read it hangs on the slot. Returns the number of
- * pieces in sg, or 0 if there is no memory for it. */
-unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p, u16_t slot, struct virtq_sg *sg,
+ * whole. What has to live until the device has read it hangs on the slot. packet is NULL if the
+ * headers are spread. Returns the number of pieces in sg, or 0 if there is no memory for it. */
+unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p,
+                              const struct virtioif_packet *packet, u16_t slot, struct virtq_sg *sg,
                               struct virtio_net_offload *offload);
 
 /*
@@ -106,7 +107,7 @@ bool virtioif_tso_active(const struct virtioif *vif);
 
 /** Add a frame to the open run, or open one with it. False: the frame is to be sent by itself, and
  * the run before it is closed. */
-bool virtioif_tso_take(struct virtioif *vif, struct pbuf *p);
+bool virtioif_tso_take(struct virtioif *vif, struct pbuf *p, const struct virtioif_packet *packet);
 
 /** Queue the open run, if there is one. */
 void virtioif_tso_close(struct virtioif *vif);
@@ -124,8 +125,8 @@ void virtioif_tso_free_table(struct virtioif *vif, u16_t table);
  * virtioif_csum.c
  */
 
-/** Look at the headers of a frame, of which len bytes are in one piece. */
-struct virtioif_packet virtioif_parse(const u8_t *frame, u16_t len);
+/** Look at the headers of a frame, of which len bytes are in one piece. Leaves sum_at 0. */
+void virtioif_parse(const u8_t *frame, u16_t len, struct virtioif_packet *packet);
 
 /** The sum over addresses, protocol and length that a transport checksum starts with, folded and in
  * network byte order. */
@@ -140,9 +141,15 @@ void virtioif_csum_init(struct virtioif *vif);
 /** The features that the checksum code of this build can work with. */
 u64_t virtioif_csum_features(const struct netif *netif);
 
-/** Finish the checksum of a frame that is about to be sent, or leave that to the device: *offload
- * says so. False: the headers are spread over several pbufs, try again with the frame in one. */
-bool virtioif_csum_tx(struct virtioif *vif, struct pbuf *p, struct virtio_net_offload *offload);
+/** Look at a frame that is about to be sent: what it is and whether a checksum is missing. False:
+ * its headers are spread over several pbufs, try again with the frame in one. */
+bool virtioif_csum_parse(const struct virtioif *vif, const struct pbuf *p,
+                         struct virtioif_packet *packet);
+
+/** Fill in what is missing of a frame's checksums, or leave that to the device: *offload says so.
+ */
+void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
+                      const struct virtioif_packet *packet, struct virtio_net_offload *offload);
 
 /** Hand a received frame to lwIP with just those checks on that the device has not made. */
 err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,

@@ -23,7 +23,7 @@
 
 /* A TCP segment that may be a part of a run. */
 struct segment {
-  struct virtioif_packet packet;
+  const struct virtioif_packet *packet;
   u16_t hdr_len; /* bytes of the frame up to the TCP payload */
   u16_t payload;
   u8_t flags;
@@ -67,31 +67,31 @@ enum {
 };
 
 /* Fill in *seg if p is a segment that may be joined with others: plain headers in one piece, data,
- * no flag that means something for its own place in the stream. */
-static bool is_segment(const struct virtioif *vif, const struct pbuf *p, struct segment *seg)
+ * no flag that means something for its own place in the stream, a sum that is left to the device.
+ */
+static bool is_segment(const struct virtioif *vif, const struct pbuf *p,
+                       const struct virtioif_packet *packet, struct segment *seg)
 {
   const u8_t *frame = (const u8_t *)p->payload;
-  seg->packet = virtioif_parse(frame, p->len);
-  const struct virtioif_packet *packet = &seg->packet;
   u64_t feature = packet->ipv6 ? VIRTIO_NET_F_HOST_TSO6 : VIRTIO_NET_F_HOST_TSO4;
 
-  if (packet->proto != IP_PROTO_TCP || packet->fragment || !virtioif_has(vif, feature) ||
+  if (packet->proto != IP_PROTO_TCP || packet->sum_at == 0 || !virtioif_has(vif, feature) ||
       packet->l4_start - packet->ip_start != (packet->ipv6 ? IP6_HLEN : IP_HLEN) ||
-      p->tot_len != packet->l4_start + packet->l4_len || p->len < packet->l4_start + TCP_HLEN) {
+      p->tot_len != packet->l4_start + packet->l4_len) {
     return false;
   }
   const u8_t *tcp = frame + packet->l4_start;
   u16_t tcp_hdr_len = (u16_t)((tcp[TCP_DATA_OFFSET] >> 4) * 4);
+  seg->packet = packet;
   seg->hdr_len = (u16_t)(packet->l4_start + tcp_hdr_len);
   seg->flags = tcp[TCP_FLAGS_AT];
-  seg->seq = get_be32(tcp + TCP_SEQ);
-  seg->ip_id = get_be16(frame + packet->ip_start + IP4_ID);
-  bool sum_is_ours = get_be16(tcp + TCP_CHKSUM) == 0;
   if (tcp_hdr_len < TCP_HLEN || p->len < seg->hdr_len || p->tot_len == seg->hdr_len ||
-      (seg->flags & ~(TCP_ACK | TCP_PSH | TCP_FIN)) != 0 || !sum_is_ours) {
+      (seg->flags & ~(TCP_ACK | TCP_PSH | TCP_FIN)) != 0) {
     return false;
   }
   seg->payload = (u16_t)(p->tot_len - seg->hdr_len);
+  seg->seq = get_be32(tcp + TCP_SEQ);
+  seg->ip_id = get_be16(frame + packet->ip_start + IP4_ID);
   return true;
 }
 
@@ -103,9 +103,9 @@ static bool same(const u8_t *a, const u8_t *b, size_t from, size_t to)
 /* Whether two frames differ in nothing but length, sequence number, ID, sums, PSH and FIN. */
 static bool headers_match(const u8_t *a, const u8_t *b, const struct segment *seg)
 {
-  size_t ip = seg->packet.ip_start;
-  size_t tcp = seg->packet.l4_start;
-  bool ip_matches = seg->packet.ipv6
+  size_t ip = seg->packet->ip_start;
+  size_t tcp = seg->packet->l4_start;
+  bool ip_matches = seg->packet->ipv6
                         ? same(a, b, 0, ip + IP6_PLEN) && same(a, b, ip + IP6_NEXTH, tcp + TCP_SEQ)
                         : same(a, b, 0, ip + IP4_LEN) &&
                               same(a, b, ip + IP4_FRAG, ip + IP4_CHKSUM) &&
@@ -117,10 +117,10 @@ static bool headers_match(const u8_t *a, const u8_t *b, const struct segment *se
 static bool continues(const struct virtioif_run *run, const struct pbuf *p,
                       const struct segment *seg)
 {
-  u32_t ip_len = seg->hdr_len - seg->packet.ip_start + run->payload + seg->payload;
+  u32_t ip_len = seg->hdr_len - seg->packet->ip_start + run->payload + seg->payload;
   return run->segments > 0 && seg->hdr_len == run->hdr_len &&
-         seg->packet.l4_start == run->packet.l4_start && seg->seq == run->next_seq &&
-         (seg->packet.ipv6 || seg->ip_id == run->next_id) && seg->payload <= run->gso_size &&
+         seg->packet->l4_start == run->packet.l4_start && seg->seq == run->next_seq &&
+         (seg->packet->ipv6 || seg->ip_id == run->next_id) && seg->payload <= run->gso_size &&
          ip_len <= IP_PACKET_MAX &&
          headers_match((const u8_t *)run->first->payload, (const u8_t *)p->payload, seg);
 }
@@ -168,32 +168,37 @@ void virtioif_tso_init(struct virtioif *vif)
   vif->run.segments = 0;
   /* "Indirect Descriptors": no chain is longer than the queue, even in a table. */
   vif->tso_pieces_max = LWIP_MIN(LWIP_MIN(wanted, VIRTIOIF_TSO_PIECES), vif->net.tx.size);
-  vif->tso = !vif->net.header_apart && (virtioif_has(vif, VIRTIO_NET_F_HOST_TSO4) ||
-                                        virtioif_has(vif, VIRTIO_NET_F_HOST_TSO6));
+  vif->tso =
+      !vif->net.header_apart && vif->net.tx.size > 2 &&
+      (virtioif_has(vif, VIRTIO_NET_F_HOST_TSO4) || virtioif_has(vif, VIRTIO_NET_F_HOST_TSO6));
 }
 
 /*
  * Runs
  */
 
-/* Start a run with a frame, described as the ordinary frame that it is if no other follows. */
+/* Start a run with a frame, described as the ordinary frame that it is if no other follows: a
+ * header in the slot and one in the pbuf at the most, then the payload. */
 static bool open_run(struct virtioif *vif, struct pbuf *p, const struct segment *seg)
 {
   struct virtioif_run *run = &vif->run;
-  int pieces = virtioif_tx_pieces(p, seg->hdr_len, &run->sg[1], VIRTIOIF_FRAME_PIECES - 1);
+  unsigned most = LWIP_MIN(VIRTIOIF_FRAME_PIECES, vif->net.tx.size) - 2u;
 
-  if (seg->payload <= VIRTIOIF_TX_COPY_BYTES || (seg->flags & (TCP_PSH | TCP_FIN)) != 0 ||
-      pieces < 0 || !virtioif_tx_make_room(vif, 1 + (unsigned)pieces)) {
+  if (seg->payload <= VIRTIOIF_TX_COPY_BYTES || (seg->flags & (TCP_PSH | TCP_FIN)) != 0) {
+    return false;
+  }
+  int pieces = virtioif_tx_pieces(p, seg->hdr_len, run->sg, most);
+  if (pieces < 0 || !virtioif_tx_make_room(vif, 2u + (unsigned)pieces)) {
     return false;
   }
   u16_t slot = virtioif_txslot_pop(vif);
-  run->pieces = (u16_t)virtioif_tx_describe(vif, p, slot, run->sg, &run->offload);
+  run->pieces = (u16_t)virtioif_tx_describe(vif, p, seg->packet, slot, run->sg, &run->offload);
   run->payload_pieces = (u16_t)pieces;
   run->first = p;
   run->first_slot = slot;
   run->last_slot = slot;
   run->segments = 1;
-  run->packet = seg->packet;
+  run->packet = *seg->packet;
   run->hdr_len = seg->hdr_len;
   run->gso_size = seg->payload;
   run->payload = seg->payload;
@@ -313,11 +318,11 @@ bool virtioif_tso_active(const struct virtioif *vif)
   return vif->tso && vif->corked;
 }
 
-bool virtioif_tso_take(struct virtioif *vif, struct pbuf *p)
+bool virtioif_tso_take(struct virtioif *vif, struct pbuf *p, const struct virtioif_packet *packet)
 {
   struct segment seg;
 
-  if (!is_segment(vif, p, &seg)) {
+  if (!is_segment(vif, p, packet, &seg)) {
     return false;
   }
   if (!join_run(vif, p, &seg)) {

@@ -117,7 +117,6 @@ bool virtioif_tx_make_room(struct virtioif *vif, unsigned pieces)
   }
   vif->tx_refused = true;
   vif->tx_reaped = false;
-  vif->stats.tx_ring_full++;
   return false;
 }
 
@@ -192,8 +191,6 @@ static struct pbuf *gather_frame(struct virtioif *vif, struct pbuf *p)
   if (whole == NULL) {
     vif->stats.tx_drop_nomem++;
     LINK_STATS_INC(link.memerr);
-  } else {
-    vif->stats.tx_copied++;
   }
   return whole;
 }
@@ -210,19 +207,22 @@ static void count_frame(struct virtioif *vif, const struct pbuf *p)
   }
 }
 
-unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p, u16_t slot, struct virtq_sg *sg,
+unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p,
+                              const struct virtioif_packet *packet, u16_t slot, struct virtq_sg *sg,
                               struct virtio_net_offload *offload)
 {
   u8_t *slot_hdr = virtioif_txslot_frame(vif, slot) - vif->net.hdr_bytes;
   struct virtioif_txslot *s = &vif->memory->txslots[slot];
-  bool summed = virtioif_csum_tx(vif, p, offload);
+  unsigned count = 0;
 
   s->next = VIRTIOIF_NONE;
-  if (summed && p->tot_len <= VIRTIOIF_TX_COPY_BYTES) {
-    vif->stats.tx_copied++;
-    return copy_frame(vif, p, slot_hdr, sg);
+  if (packet != NULL) {
+    virtioif_csum_tx(vif, p, packet, offload);
+    if (p->tot_len <= VIRTIOIF_TX_COPY_BYTES) {
+      return copy_frame(vif, p, slot_hdr, sg);
+    }
+    count = map_frame(vif, p, slot_hdr, sg);
   }
-  unsigned count = summed ? map_frame(vif, p, slot_hdr, sg) : 0;
   if (count > 0) {
     pbuf_ref(p);
     s->p = p;
@@ -232,25 +232,33 @@ unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p, u16_t slot, 
   if (s->p == NULL) {
     return 0;
   }
-  virtioif_csum_tx(vif, s->p, offload);
+  if (packet == NULL) {
+    struct virtioif_packet whole;
+    virtioif_csum_parse(vif, s->p, &whole);
+    virtioif_csum_tx(vif, s->p, &whole, offload);
+  }
   return map_frame(vif, s->p, slot_hdr, sg);
 }
 
 /* Send one frame by itself. */
-static err_t send_single(struct virtioif *vif, struct pbuf *p)
+static err_t send_single(struct virtioif *vif, struct pbuf *p, const struct virtioif_packet *packet)
 {
   struct virtq_sg sg[VIRTIOIF_FRAME_PIECES];
   struct virtio_net_offload offload;
 
   if (!virtioif_tx_make_room(vif, 1)) {
+    vif->stats.tx_ring_full++;
     return ERR_MEM;
   }
   u16_t slot = virtioif_txslot_pop(vif);
-  unsigned count = virtioif_tx_describe(vif, p, slot, sg, &offload);
-  if (count == 0 || (count > vif->net.tx.num_free && !virtioif_tx_make_room(vif, count))) {
+  unsigned count = virtioif_tx_describe(vif, p, packet, slot, sg, &offload);
+  bool fits = count <= vif->net.tx.num_free || virtioif_tx_make_room(vif, count);
+  if (count == 0 || !fits) {
     virtioif_tx_release(vif, slot);
+    vif->stats.tx_ring_full += fits ? 0 : 1;
     return ERR_MEM;
   }
+  vif->stats.tx_copied += vif->memory->txslots[slot].p != p;
   (void)virtio_net_tx_add(&vif->net, sg, count, &offload, slot, NULL); /* there is room */
   return ERR_OK;
 }
@@ -259,18 +267,26 @@ static err_t send_single(struct virtioif *vif, struct pbuf *p)
  * them. */
 static err_t send_frame(struct virtioif *vif, struct pbuf *p)
 {
+  struct virtioif_packet packet;
+  bool parsed = virtioif_csum_parse(vif, p, &packet);
+
   if (virtioif_tso_active(vif)) {
-    if (virtioif_tso_take(vif, p)) {
+    if (parsed && virtioif_tso_take(vif, p, &packet)) {
       return ERR_OK;
     }
     virtioif_tso_close(vif);
   }
-  return send_single(vif, p);
+  return send_single(vif, p, parsed ? &packet : NULL);
 }
 
 static bool len_is_valid(const struct netif *netif, const struct pbuf *p)
 {
-  return p->tot_len >= SIZEOF_ETH_HDR && p->tot_len <= netif->mtu + SIZEOF_ETH_HDR + VLAN_TAG_BYTES;
+  const u8_t *frame = (const u8_t *)p->payload;
+  if (p->len < SIZEOF_ETH_HDR) {
+    return false;
+  }
+  bool tagged = frame[12] == ETHTYPE_VLAN >> 8 && frame[13] == (ETHTYPE_VLAN & 0xff);
+  return p->tot_len <= netif->mtu + SIZEOF_ETH_HDR + (tagged ? VLAN_TAG_BYTES : 0);
 }
 
 err_t virtioif_linkoutput(struct netif *netif, struct pbuf *p)

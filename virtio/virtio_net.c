@@ -7,21 +7,14 @@
 #include "virtio/virtio_hal.h"
 #include <string.h>
 
-/* "Device Operation". In the byte order of the interface. */
-struct virtio_net_hdr {
-  uint8_t flags;
-  uint8_t gso_type;
-  uint16_t hdr_len;
-  uint16_t gso_size;
-  uint16_t csum_start;
-  uint16_t csum_offset;
-  uint16_t num_buffers; /* not there in the short header of the legacy interface */
-};
-
+/* struct virtio_net_hdr of "Device Operation" is struct virtio_net_offload, in the byte order of
+ * the interface, and num_buffers behind it, which the short header of the legacy interface lacks.
+ */
 #define HDR_BYTES_SHORT 10u
+#define HDR_NUM_BUFFERS 10u
 
-_Static_assert(sizeof(struct virtio_net_hdr) == VIRTIO_NET_HDR_BYTES_MAX,
-               "struct virtio_net_hdr is 12 bytes on the wire");
+_Static_assert(sizeof(struct virtio_net_offload) == HDR_BYTES_SHORT,
+               "struct virtio_net_hdr is 10 bytes without num_buffers");
 _Static_assert(VIRTIO_NET_HDR_BYTES_MAX <= VIRTIO_NET_RX_FRAME_OFFSET,
                "the header fits in front of the frame");
 
@@ -269,22 +262,26 @@ int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer)
   return virtq_add(&net->rx, &whole, 0, 1, buffer);
 }
 
+/* Between CPU and interface byte order, either way. */
+static void swap_offload(struct virtio_net_offload *offload, bool native)
+{
+  offload->hdr_len = virtio_hal_le16(offload->hdr_len, native);
+  offload->gso_size = virtio_hal_le16(offload->gso_size, native);
+  offload->csum_start = virtio_hal_le16(offload->csum_start, native);
+  offload->csum_offset = virtio_hal_le16(offload->csum_offset, native);
+}
+
+/* Copied out once; the device may change its mind afterwards. */
 static void read_hdr(const struct virtio_net *net, const uint8_t *at, struct virtio_net_rx *rx)
 {
   bool native = net->dev->legacy;
-  struct virtio_net_hdr hdr = {.num_buffers = virtio_hal_le16(1, native)};
 
-  /* Copied out once; the device may change its mind afterwards. */
-  memcpy(&hdr, at, virtio_has(net->dev, VIRTIO_NET_F_MRG_RXBUF) ? sizeof(hdr) : HDR_BYTES_SHORT);
-  rx->buffers = virtio_hal_le16(hdr.num_buffers, native);
-  rx->offload = (struct virtio_net_offload){
-      .flags = hdr.flags,
-      .gso_type = hdr.gso_type,
-      .hdr_len = virtio_hal_le16(hdr.hdr_len, native),
-      .gso_size = virtio_hal_le16(hdr.gso_size, native),
-      .csum_start = virtio_hal_le16(hdr.csum_start, native),
-      .csum_offset = virtio_hal_le16(hdr.csum_offset, native),
-  };
+  memcpy(&rx->offload, at, sizeof(rx->offload));
+  swap_offload(&rx->offload, native);
+  if (virtio_has(net->dev, VIRTIO_NET_F_MRG_RXBUF)) {
+    memcpy(&rx->buffers, at + HDR_NUM_BUFFERS, sizeof(rx->buffers));
+    rx->buffers = virtio_hal_le16(rx->buffers, native);
+  }
 }
 
 int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *rx)
@@ -336,22 +333,15 @@ int virtio_net_rx_take_more(struct virtio_net *net, struct virtio_net_rx *rx)
  * Transmit
  */
 
-static void write_hdr(const struct virtio_net *net, void *at,
+static void write_hdr(const struct virtio_net *net, uint8_t *at,
                       const struct virtio_net_offload *offload)
 {
-  bool native = net->dev->legacy;
-  struct virtio_net_hdr hdr = {
-      .flags = offload->flags,
-      .gso_type = offload->gso_type,
-      .hdr_len = virtio_hal_le16(offload->hdr_len, native),
-      .gso_size = virtio_hal_le16(offload->gso_size, native),
-      .csum_start = virtio_hal_le16(offload->csum_start, native),
-      .csum_offset = virtio_hal_le16(offload->csum_offset, native),
-      .num_buffers = 0,
-  };
-  memcpy(at, &hdr, HDR_BYTES_SHORT);
+  struct virtio_net_offload hdr = *offload;
+
+  swap_offload(&hdr, net->dev->legacy);
+  memcpy(at, &hdr, sizeof(hdr));
   if (net->hdr_bytes > HDR_BYTES_SHORT) {
-    memcpy((uint8_t *)at + HDR_BYTES_SHORT, &hdr.num_buffers, sizeof(hdr.num_buffers));
+    memset(at + HDR_NUM_BUFFERS, 0, VIRTIO_NET_HDR_BYTES_MAX - HDR_BYTES_SHORT);
   }
 }
 

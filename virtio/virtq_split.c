@@ -151,18 +151,14 @@ int virtq_add(struct virtq *vq, const struct virtq_sg *sg, unsigned out, unsigne
 
   uint16_t head = vq->free_head;
   uint16_t last = head;
-  for (unsigned i = 0; i < count; i++) {
-    uint16_t flags = i < out ? 0 : VIRTQ_DESC_F_WRITE;
-    uint16_t next = 0;
-    if (i > 0) {
-      last = vq->shadow[last].next;
-    }
-    if (i + 1 < count) {
-      flags |= VIRTQ_DESC_F_NEXT;
-      next = vq->shadow[last].next;
-    }
+  unsigned i = 0;
+  for (; i + 1 < count; i++) {
+    uint16_t next = vq->shadow[last].next;
+    uint16_t flags = VIRTQ_DESC_F_NEXT | (i < out ? 0 : VIRTQ_DESC_F_WRITE);
     write_desc(vq, &vq->desc[last], &sg[i], flags, next);
+    last = next;
   }
+  write_desc(vq, &vq->desc[last], &sg[i], i < out ? 0 : VIRTQ_DESC_F_WRITE, 0);
   commit(vq, head, last, count, token);
   return VIRTIO_OK;
 }
@@ -180,6 +176,7 @@ int virtq_add_indirect(struct virtq *vq, void *table, const struct virtq_sg *sg,
     write_desc(vq, &entries[i], &sg[i], more ? VIRTQ_DESC_F_NEXT : 0, more ? (uint16_t)(i + 1) : 0);
   }
   struct virtq_sg whole = {.addr = table, .len = VIRTQ_TABLE_BYTES(out)};
+  virtio_hal_cache_clean(table, whole.len);
   uint16_t head = vq->free_head;
   write_desc(vq, &vq->desc[head], &whole, VIRTQ_DESC_F_INDIRECT, 0);
   commit(vq, head, head, 1, token);

@@ -24,12 +24,22 @@
 #define BIG_ENDIAN __ORDER_BIG_ENDIAN__
 #endif
 
-/* Byte order conversion without a call. */
+/* Byte order conversion without a call: without a byte swap instruction the compiler's built-in for
+ * 32 bits is one. */
 #if BYTE_ORDER == LITTLE_ENDIAN && !defined(lwip_htons)
 #define lwip_htons(x) ((u16_t)__builtin_bswap16(x))
 #endif
 #if BYTE_ORDER == LITTLE_ENDIAN && !defined(lwip_htonl)
-#define lwip_htonl(x) ((u32_t)__builtin_bswap32(x))
+static inline uint32_t virtioif_swap32(uint32_t x)
+{
+#if defined(__riscv) && !defined(__riscv_zbb)
+  x = (x & 0xff00ff00u) >> 8 | (x & 0x00ff00ffu) << 8;
+  return x >> 16 | x << 16;
+#else
+  return __builtin_bswap32(x);
+#endif
+}
+#define lwip_htonl(x) virtioif_swap32(x)
 #endif
 
 /* The Internet checksum by 64-bit words, see port/virtioif_chksum.c. */

@@ -115,11 +115,12 @@ struct virtioif_txslot {
 /** The memory of one interface. VIRTIOIF_MEMORY() makes one; its arrays may also come from a heap.
  */
 struct virtioif_memory {
-  u16_t rx_size;    /**< Receive queue: descriptors, a power of two from 2 to 32768. */
-  u16_t tx_size;    /**< Transmit queue: descriptors, a power of two from 2 to 32768. */
-  u16_t rx_buffers; /**< Receive buffers, at least rx_size / 2. Those above rx_size are what lwIP
-                         may hold before frames are copied instead. */
-  void *dma;        /**< VIRTIOIF_DMA_BYTES(), aligned to VIRTIOIF_DMA_ALIGN. Device-visible. */
+  u16_t rx_size; /**< Receive queue: descriptors, a power of two from 2 to 32768. */
+  u16_t tx_size; /**< Transmit queue: descriptors, a power of two from 2 to 32768. */
+  u16_t
+      rx_buffers; /**< Receive buffers, at least 1; fewer than rx_size leave the queue unfilled.
+                     Those above rx_size are what lwIP may hold before frames are copied instead. */
+  void *dma;      /**< VIRTIOIF_DMA_BYTES(), aligned to VIRTIOIF_DMA_ALIGN. Device-visible. */
   struct virtq_shadow *shadow;     /**< rx_size + tx_size elements. */
   struct virtioif_rxbuf *rxbufs;   /**< rx_buffers elements. */
   struct virtioif_txslot *txslots; /**< tx_size elements. */
@@ -168,6 +169,8 @@ struct virtioif_packet {
   u16_t ip_start; /**< Offset in the frame of the IP header. */
   u16_t l4_start; /**< Offset in the frame of the transport header. */
   u16_t l4_len;   /**< Bytes from there to the end of the IP packet. */
+  u16_t
+      sum_at; /**< Offset in the frame of a checksum that is ours to fill in; 0 if there is none. */
 };
 
 /** TCP segments that are being joined into one frame. Private. */
@@ -225,6 +228,11 @@ struct virtioif {
  * Receive buffers are posted before the device goes live. The link state follows the device from
  * here on; name "vi", MTU and address are set.
  *
+ * netif->input has to deal with a frame before it returns, as ethernet_input does: which checksums
+ * lwIP checks is set frame by frame. With tcpip_input, which queues the frame, checksum offload is
+ * declined; with a function of your own that queues, decline it yourself by features_off =
+ * VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM.
+ *
  * @param netif being added; netif->state is a struct virtioif_params
  * @return ERR_OK; ERR_ARG: a parameter is missing or out of range; ERR_IF: the device is of no use:
  *         see virtioif_init_error()
@@ -241,10 +249,12 @@ const char *virtioif_init_error(const struct virtioif *vif);
 
 /**
  * Do all work that is due: link changes, finished transmissions, up to budget received frames, new
- * receive buffers, packets looped back to own addresses. Notifies the device at most once a queue.
+ * receive buffers, packets looped back to own addresses. The device is notified once a queue at the
+ * end, and in between only when the transmit queue is full.
  *
  * @param netif  an interface made by virtioif_init()
- * @param budget most frames to hand to lwIP in this call, 1 to 65535; 64 is a good number
+ * @param budget receive buffers to take in this call, 1 to 65535, and what finishes the last frame;
+ *               64 is a good number
  * @return true: there is more to do, call again before sleeping; false: all is done and the device
  *         will interrupt when there is more
  */
@@ -292,6 +302,16 @@ bool virtioif_isr(struct netif *netif);
  * @return valid as long as the interface; read in the core context
  */
 const struct virtioif_stats *virtioif_stats(const struct netif *netif);
+
+/**
+ * How many frames the device has been given and was not yet seen to have read. When it is 0 nothing
+ * that was ever sent is looked at any more: memory given to tcp_write() without TCP_WRITE_FLAG_COPY
+ * may be used again once the connection is gone, too.
+ *
+ * @param netif an interface made by virtioif_init()
+ * @return frames; read in the core context
+ */
+u16_t virtioif_tx_in_flight(const struct netif *netif);
 
 /**
  * Where the receive buffers are.

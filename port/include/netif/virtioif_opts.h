@@ -77,6 +77,12 @@
 #error                                                                                             \
     "lwIP wipes the sums of forwarded packets: with IP_FORWARD set CHECKSUM_GEN_{IP,TCP,UDP,ICMP} 0"
 #endif
+#if VIRTIOIF_RX_COPY_BYTES < 0 || VIRTIOIF_RX_COPY_BYTES > 2034
+#error "VIRTIOIF_RX_COPY_BYTES: 0 to 2034"
+#endif
+#if !LWIP_ARP
+#error "virtioif is Ethernet: set LWIP_ARP to 1"
+#endif
 #if !LWIP_SUPPORT_CUSTOM_PBUF
 #error "virtioif hands receive buffers to lwIP in place: set LWIP_SUPPORT_CUSTOM_PBUF to 1"
 #endif

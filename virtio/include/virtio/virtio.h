@@ -88,7 +88,8 @@ struct virtio_transport_ops {
   void (*set_status)(struct virtio_device *dev, uint32_t status);
   /** The largest size of queue index; 0 if the device has no such queue or it is in use. */
   uint32_t (*queue_max)(struct virtio_device *dev, uint16_t index);
-  /** Give the device a zeroed queue. VIRTIO_OK, or VIRTIO_ERR_DEVICE if it does not take it. */
+  /** Give the device a zeroed queue. VIRTIO_OK; VIRTIO_ERR_DEVICE if it does not take it;
+   * VIRTIO_ERR_ARG if it lies where this transport cannot point at. */
   int (*queue_enable)(struct virtio_device *dev, uint16_t index, const struct virtq_placement *at);
   /** Tell the device that queue index has new available buffers: "Available Buffer Notifications".
    */

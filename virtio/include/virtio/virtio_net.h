@@ -56,7 +56,7 @@ extern "C" {
 /** Bytes of the longest struct virtio_net_hdr that this driver negotiates. */
 #define VIRTIO_NET_HDR_BYTES_MAX    12u
 
-/** Bytes of one receive buffer, and its alignment where caches have to be maintained. */
+/** Bytes of one receive buffer. */
 #define VIRTIO_NET_RX_BUF_BYTES     2048u
 /** Alignment of receive buffers. */
 #define VIRTIO_NET_RX_BUF_ALIGN     64u
@@ -72,9 +72,6 @@ extern "C" {
 #define VIRTIO_NET_MTU_MIN          68u
 /** Largest MTU whose frames one receive buffer holds. */
 #define VIRTIO_NET_MTU_MAX          (VIRTIO_NET_RX_FRAME_MAX - VIRTIO_NET_ETH_HDR_BYTES)
-
-/** Most pieces of one transmitted frame, header included. */
-#define VIRTIO_NET_TX_SG_MAX        16u
 
 /** The queue that receives, "Virtqueues". */
 #define VIRTIO_NET_QUEUE_RX         0u

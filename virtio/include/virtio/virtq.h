@@ -55,9 +55,10 @@ struct virtq_sg {
 
 /** Private memory of one descriptor. Its content belongs to virtq_split.c. */
 struct virtq_shadow {
-  uint16_t next;  /**< Next descriptor of the chain, or of the free list. */
-  uint16_t count; /**< Descriptors in the chain if this heads one in flight, else 0. */
-  uint16_t token; /**< The caller's name for the buffer. */
+  uint16_t next;   /**< Next descriptor of the chain, or of the free list. */
+  uint16_t count;  /**< Descriptors in the chain if this heads one in flight, else 0. */
+  uint16_t token;  /**< The caller's name for the buffer. */
+  uint16_t unused; /**< Makes an element 8 bytes long, so that indexing is a shift. */
 };
 
 /** Memory and choices for virtq_init(). */
