@@ -128,17 +128,20 @@ static void write_desc(const struct virtq *vq, struct virtq_desc *desc, const st
   desc->next = virtio_hal_le16(next, vq->native_endian);
 }
 
-/* Take count descriptors from head on off the free list and put the chain into the next entry of
- * the available ring. The device sees neither before the index moves. */
+/* Take the chain from head to last off the free list and put it into the next entry of the
+ * available ring. The device sees neither before the index moves. */
 static void commit(struct virtq *vq, uint16_t head, uint16_t last, unsigned count, uint16_t token)
 {
-  vq->shadow[head].count = (uint16_t)count;
-  vq->shadow[head].token = token;
-  vq->free_head = vq->shadow[last].next;
+  struct virtq_shadow *shadow = vq->shadow;
+  uint16_t idx = vq->avail_idx;
+
+  vq->free_head = shadow[last].next;
   vq->num_free = (uint16_t)(vq->num_free - count);
   vq->in_flight++;
-  vq->avail->ring[vq->avail_idx & vq->mask] = virtio_hal_le16(head, vq->native_endian);
-  vq->avail_idx++;
+  vq->avail_idx = (uint16_t)(idx + 1u);
+  vq->avail->ring[idx & vq->mask] = virtio_hal_le16(head, vq->native_endian);
+  shadow[head].count = (uint16_t)count;
+  shadow[head].token = token;
 }
 
 int virtq_add(struct virtq *vq, const struct virtq_sg *sg, unsigned out, unsigned in,
@@ -222,32 +225,40 @@ bool virtq_kick_wanted(struct virtq *vq)
  * Taking
  */
 
-/* Whether the used index that the device shows can be true: it owes no more than it was given. */
+/* Whether there is an entry to take. The used index that the device shows can only be true if it
+ * owes no more than it was given. */
 static bool look_for_used(struct virtq *vq)
 {
-  vq->used_seen = device_used_idx(vq);
-  if ((uint16_t)(vq->used_seen - vq->used_idx) > vq->in_flight) {
+  uint16_t seen = device_used_idx(vq);
+  if (seen == vq->used_idx) {
+    return false;
+  }
+  if ((uint16_t)(seen - vq->used_idx) > vq->in_flight) {
     vq->broken = true;
     return false;
   }
+  vq->used_seen = seen;
   /* "Receiving Used Buffers From The Device": entries and payload are read after the index. */
   virtio_hal_rmb();
-  return vq->used_seen != vq->used_idx;
+  return true;
 }
 
 /* Give the chain at head back to the free list. */
 static uint16_t release(struct virtq *vq, uint16_t head)
 {
+  struct virtq_shadow *shadow = vq->shadow;
+  uint16_t count = shadow[head].count;
   uint16_t last = head;
-  for (uint16_t n = vq->shadow[head].count; n > 1; n--) {
-    last = vq->shadow[last].next;
+
+  for (uint16_t n = count; n > 1; n--) {
+    last = shadow[last].next;
   }
-  vq->shadow[last].next = vq->free_head;
+  shadow[last].next = vq->free_head;
+  shadow[head].count = 0;
   vq->free_head = head;
-  vq->num_free = (uint16_t)(vq->num_free + vq->shadow[head].count);
-  vq->shadow[head].count = 0;
+  vq->num_free = (uint16_t)(vq->num_free + count);
   vq->in_flight--;
-  return vq->shadow[head].token;
+  return shadow[head].token;
 }
 
 int virtq_take(struct virtq *vq, struct virtq_done *done)

@@ -74,6 +74,11 @@
 #define LWIP_NETIF_STATUS_CALLBACK 1
 #endif
 
+/* Where pointers have 8 bytes, lwIP's notes on a fragment do not fit into its header. */
+#ifndef IPV6_FRAG_COPYHEADER
+#define IPV6_FRAG_COPYHEADER 1
+#endif
+
 /* Loopback: 127.0.0.1 and ::1 by an interface of their own, own addresses by the hooks above. The
  * queue is bounded. */
 #ifndef LWIP_HAVE_LOOPIF
