@@ -148,19 +148,26 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
   return virtq_arm(&vif->net.rx) || vif->interrupted || loop_pending();
 }
 
-/* A transmitted pbuf is freed by the poll that some timer brings about; where no timer bounds the
- * sleep, by an interrupt. True: it can be freed already. */
+/* Whether this sleep may last: no lwIP timer ends it, or lwIP's timers run in another thread. */
+static bool sleep_is_unbounded(void)
+{
+#if NO_SYS && LWIP_TIMERS && !LWIP_TIMERS_CUSTOM
+  return sys_timeouts_sleeptime() == SYS_TIMEOUTS_SLEEPTIME_INFINITE;
+#else
+  return true;
+#endif
+}
+
+/* A transmitted pbuf is freed by the poll that some timer brings about; where none does, by an
+ * interrupt. True: it can be freed already. */
 static bool tx_arm_for_sleep(struct virtioif *vif)
 {
-#if LWIP_TIMERS && !LWIP_TIMERS_CUSTOM
-  if (vif->net.tx.in_flight > 0 && !vif->tx_refused &&
-      sys_timeouts_sleeptime() == SYS_TIMEOUTS_SLEEPTIME_INFINITE) {
-    vif->tx_refused = true; /* so that the next poll disarms it again */
-    vif->tx_reaped = false;
-    return virtq_arm(&vif->net.tx);
+  if (vif->net.tx.in_flight == 0 || vif->tx_refused || !sleep_is_unbounded()) {
+    return false;
   }
-#endif
-  return false;
+  vif->tx_refused = true; /* so that the next poll disarms it again */
+  vif->tx_reaped = false;
+  return virtq_arm(&vif->net.tx);
 }
 
 bool virtioif_idle(struct netif *netif)

@@ -9,6 +9,7 @@
 #define LWIP_HDR_NETIF_VIRTIOIF_OPTS_H
 
 #include "lwip/opt.h"
+#include <stdint.h>
 
 /**
  * VIRTIOIF_DEBUG: messages about bring-up, link changes and a device that misbehaves, through
@@ -85,6 +86,9 @@
 #endif
 #if !LWIP_SUPPORT_CUSTOM_PBUF
 #error "virtioif hands receive buffers to lwIP in place: set LWIP_SUPPORT_CUSTOM_PBUF to 1"
+#endif
+#if LWIP_IPV6 && LWIP_IPV6_REASS && !IPV6_FRAG_COPYHEADER && UINTPTR_MAX > 0xffffffff
+#error "lwIP's IPv6 reassembly damages packets where pointers have 8 bytes: IPV6_FRAG_COPYHEADER 1"
 #endif
 #if ETH_PAD_SIZE != 0
 #error "virtioif aligns the IP header by the place of the frame: set ETH_PAD_SIZE to 0"
