@@ -8,6 +8,7 @@
 
 #include "lwip/arch.h"
 #include "lwip/prot/ip4.h"
+#include "virtioif_priv.h"
 #include <string.h>
 
 static u64_t load64(const u8_t *at)

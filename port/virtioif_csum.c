@@ -220,6 +220,7 @@ static void offload_sum(u8_t *frame, const struct virtioif_packet *packet,
   offload->csum_offset = (u16_t)(packet->sum_at - packet->l4_start);
 }
 
+#if LWIP_CHECKSUM_CTRL_PER_NETIF || IP_FORWARD
 /* Sum p from byte start on and store that at byte field, whose content is a part of the sum. */
 static void sum_in_place(struct pbuf *p, u16_t start, u16_t field)
 {
@@ -231,6 +232,7 @@ static void sum_in_place(struct pbuf *p, u16_t start, u16_t field)
   }
   memcpy((u8_t *)p->payload + field, &sum, sizeof(sum));
 }
+#endif
 
 #if IP_FORWARD
 /* True if the packet was made here: lwIP then left the IP header's sum 0, and it is filled in. */

@@ -122,6 +122,13 @@ void virtioif_tso_init(struct virtioif *vif);
 void virtioif_tso_free_table(struct virtioif *vif, u16_t table);
 
 /*
+ * virtioif_chksum.c
+ */
+
+/** LWIP_CHKSUM: the sum over len bytes, folded, not inverted, in memory's byte order. */
+u16_t virtioif_chksum(const void *data, int len);
+
+/*
  * virtioif_csum.c
  */
 

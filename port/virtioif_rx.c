@@ -102,6 +102,8 @@ void virtioif_rx_refill(struct virtioif *vif)
 
 static void count_frame(struct netif *netif, const struct pbuf *p)
 {
+  LWIP_UNUSED_ARG(netif); /* without MIB2_STATS */
+  LWIP_UNUSED_ARG(p);
   LINK_STATS_INC(link.recv);
   MIB2_STATS_NETIF_ADD(netif, ifinoctets, p->tot_len);
   if ((((const u8_t *)p->payload)[0] & 1) != 0) {
@@ -113,6 +115,7 @@ static void count_frame(struct netif *netif, const struct pbuf *p)
 
 static void count_drop(struct virtioif *vif, u32_t *cause)
 {
+  LWIP_UNUSED_ARG(vif); /* without MIB2_STATS */
   (*cause)++;
   LINK_STATS_INC(link.drop);
   MIB2_STATS_NETIF_INC(vif->netif, ifindiscards);

@@ -81,6 +81,9 @@
 #if VIRTIOIF_RX_COPY_BYTES < 0 || VIRTIOIF_RX_COPY_BYTES > 2034
 #error "VIRTIOIF_RX_COPY_BYTES: 0 to 2034"
 #endif
+#ifndef LWIP_RAND
+#error "lwIP and virtioif want random numbers: define LWIP_RAND() in cc.h"
+#endif
 #if !LWIP_ARP
 #error "virtioif is Ethernet: set LWIP_ARP to 1"
 #endif

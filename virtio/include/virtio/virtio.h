@@ -58,7 +58,7 @@ enum virtio_err {
 
 /* Causes of an interrupt, as struct virtio_transport_ops::isr_ack returns them. */
 #define VIRTIO_ISR_QUEUE                 0x1u /**< A virtqueue has used buffers. */
-#define VIRTIO_ISR_CONFIG                0x2u /**< The configuration or the device status changed. */
+#define VIRTIO_ISR_CONFIG                0x2u /**< Configuration or status changed. */
 
 /** Device types, "Device Types". */
 #define VIRTIO_ID_NET                    1u
