@@ -78,17 +78,19 @@ static bool loop_pending(void)
   return false;
 }
 
-/* After room was made TCP goes on at once, instead of at the next ACK or timeout. */
-static void tx_resume(struct virtioif *vif)
+/* After room was made TCP goes on at once, instead of at the next ACK or timeout. True: others
+ * whose frames were refused may go on, too, and should be asked before anybody sleeps. */
+static bool tx_resume(struct virtioif *vif)
 {
   if (!vif->tx_refused || !vif->tx_reaped) {
-    return;
+    return false;
   }
   vif->tx_refused = false;
   virtq_disarm(&vif->net.tx);
 #if LWIP_TCP
   tcp_txnow();
 #endif
+  return true;
 }
 
 /* When lwIP holds all it may, data that waits for a gap to close is the first to go: its sender has
@@ -130,7 +132,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
     config_changed(vif);
   }
   virtioif_tx_reap(vif);
-  tx_resume(vif);
+  bool resumed = tx_resume(vif);
   u16_t received = virtioif_rx_receive(vif, budget);
   relieve_pool(vif);
   loop_poll();
@@ -145,7 +147,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
   if (received >= budget) {
     return true;
   }
-  return virtq_arm(&vif->net.rx) || vif->interrupted || loop_pending();
+  return virtq_arm(&vif->net.rx) || resumed || vif->interrupted || loop_pending();
 }
 
 /* Whether this sleep may last: no lwIP timer ends it, or lwIP's timers run in another thread. */

@@ -112,6 +112,9 @@ bool virtioif_tx_make_room(struct virtioif *vif, unsigned pieces)
   while (!vif->failed && virtq_arm(&vif->net.tx)) {
     virtioif_tx_reap(vif); /* takes at least one frame a lap; what comes later interrupts */
     if (has_room(vif, pieces)) {
+      if (!vif->tx_refused) {
+        virtq_disarm(&vif->net.tx);
+      }
       return true;
     }
   }

@@ -8,39 +8,95 @@
 #ifndef VIRTIOIF_LWIPOPTS_MINIMAL_H
 #define VIRTIOIF_LWIPOPTS_MINIMAL_H
 
-#define LWIP_IPV6                  0
-#define LWIP_IGMP                  0
-#define LWIP_RAW                   0
-#define LWIP_DNS                   0
-#define LWIP_NETIF_HOSTNAME        0
+#ifndef LWIP_IPV6
+#define LWIP_IPV6 0
+#endif
+#ifndef LWIP_IGMP
+#define LWIP_IGMP 0
+#endif
+#ifndef LWIP_RAW
+#define LWIP_RAW 0
+#endif
+#ifndef LWIP_DNS
+#define LWIP_DNS 0
+#endif
+#ifndef LWIP_NETIF_HOSTNAME
+#define LWIP_NETIF_HOSTNAME 0
+#endif
+#ifndef LWIP_NETIF_STATUS_CALLBACK
 #define LWIP_NETIF_STATUS_CALLBACK 0
-#define IP_REASSEMBLY              0
-#define IP_FRAG                    0
-#define ARP_TABLE_SIZE             4
+#endif
+#ifndef IP_REASSEMBLY
+#define IP_REASSEMBLY 0
+#endif
+#ifndef IP_FRAG
+#define IP_FRAG 0
+#endif
+#ifndef ARP_TABLE_SIZE
+#define ARP_TABLE_SIZE 4
+#endif
 
 /* Two segments a connection each way, four connections. */
-#define TCP_WND                    (2 * TCP_MSS)
-#define TCP_SND_BUF                (2 * TCP_MSS)
-#define TCP_SND_QUEUELEN           8
-#define TCP_QUEUE_OOSEQ            0
-#define TCP_OOSEQ_MAX_PBUFS        0
-#define MEMP_NUM_TCP_PCB           4
-#define MEMP_NUM_TCP_PCB_LISTEN    2
-#define MEMP_NUM_TCP_SEG           16
-#define MEMP_NUM_UDP_PCB           2
-#define MEMP_NUM_PBUF              8
-#define MEM_SIZE                   (8 * 1024)
-#define PBUF_POOL_SIZE             8
-#define LWIP_LOOPBACK_MAX_PBUFS    4
+#ifndef TCP_WND
+#define TCP_WND (2 * TCP_MSS)
+#endif
+#ifndef TCP_SND_BUF
+#define TCP_SND_BUF (2 * TCP_MSS)
+#endif
+#ifndef TCP_SND_QUEUELEN
+#define TCP_SND_QUEUELEN 8
+#endif
+#ifndef TCP_QUEUE_OOSEQ
+#define TCP_QUEUE_OOSEQ 0
+#endif
+#ifndef TCP_OOSEQ_MAX_PBUFS
+#define TCP_OOSEQ_MAX_PBUFS 0
+#endif
+#ifndef MEMP_NUM_TCP_PCB
+#define MEMP_NUM_TCP_PCB 4
+#endif
+#ifndef MEMP_NUM_TCP_PCB_LISTEN
+#define MEMP_NUM_TCP_PCB_LISTEN 2
+#endif
+#ifndef MEMP_NUM_TCP_SEG
+#define MEMP_NUM_TCP_SEG 16
+#endif
+#ifndef MEMP_NUM_UDP_PCB
+#define MEMP_NUM_UDP_PCB 2
+#endif
+#ifndef MEMP_NUM_PBUF
+#define MEMP_NUM_PBUF 8
+#endif
+#ifndef MEM_SIZE
+#define MEM_SIZE (8 * 1024)
+#endif
+#ifndef PBUF_POOL_SIZE
+#define PBUF_POOL_SIZE 8
+#endif
+#ifndef LWIP_LOOPBACK_MAX_PBUFS
+#define LWIP_LOOPBACK_MAX_PBUFS 4
+#endif
 
-#define LWIP_STATS                 0
-#define MIB2_STATS                 0
+#ifndef LWIP_STATS
+#define LWIP_STATS 0
+#endif
+#ifndef MIB2_STATS
+#define MIB2_STATS 0
+#endif
 
-/* Segments are never joined with so few of them. */
-#define VIRTIOIF_TSO_PIECES        18
-#define VIRTIOIF_TSO_TABLES        1
-#define VIRTIOIF_TX_COPY_BYTES     118
-#define VIRTIOIF_RX_COPY_BYTES     2034
+/* The least that each can be; received frames are copied, so that all buffers stay in the queue. */
+#ifndef VIRTIOIF_TSO_PIECES
+#define VIRTIOIF_TSO_PIECES 18
+#endif
+#ifndef VIRTIOIF_TSO_TABLES
+#define VIRTIOIF_TSO_TABLES 1
+#endif
+#ifndef VIRTIOIF_TX_COPY_BYTES
+#define VIRTIOIF_TX_COPY_BYTES 118
+#endif
+#ifndef VIRTIOIF_RX_COPY_BYTES
+#define VIRTIOIF_RX_COPY_BYTES 2034
+#endif
 
 #include "../lwipopts.h"
 

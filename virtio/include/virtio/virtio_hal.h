@@ -60,7 +60,7 @@ static inline uint64_t virtio_hal_le64(uint64_t value, bool native)
  *
  * Named for what they order between this CPU and the device. They are strong enough for a device
  * that is real hardware in the outer shareable domain, so VIRTIO_F_ORDER_PLATFORM can always be
- * accepted. Where each one stands, and what breaks without it: virtio/README.md, "Order".
+ * accepted. Where each one stands, and what breaks without it: virtio/ORDER.md.
  */
 #ifndef VIRTIO_HAL_OWN_BARRIERS
 
