@@ -39,7 +39,7 @@ static void make_text(void)
 /* Fill the send buffer. Goes on when the peer has acknowledged some of it. */
 static void chargen_send(const char *next, struct tcp_pcb *pcb)
 {
-  u16_t room;
+  tcpwnd_size_t room;
 
   while ((room = tcp_sndbuf(pcb)) > 0) {
     u16_t bytes = (u16_t)LWIP_MIN(room, text + TEXT_BYTES - next);

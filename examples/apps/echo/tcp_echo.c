@@ -50,7 +50,7 @@ static err_t echo_send(struct tcp_echo *echo, struct tcp_pcb *pcb)
 {
   while (echo->waiting != NULL) {
     struct pbuf *p = echo->waiting;
-    u16_t bytes = LWIP_MIN(p->len, tcp_sndbuf(pcb));
+    u16_t bytes = (u16_t)LWIP_MIN(p->len, tcp_sndbuf(pcb));
 
     if (bytes == 0 || tcp_write(pcb, p->payload, bytes, TCP_WRITE_FLAG_COPY) != ERR_OK) {
       break;

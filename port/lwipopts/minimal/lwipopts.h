@@ -36,7 +36,11 @@
 #define ARP_TABLE_SIZE 4
 #endif
 
-/* Two segments a connection each way, four connections. */
+/* Four connections, two segments each way. What they can send and hold fits at the same time, so a
+ * peer that stops reading starves none of the others: MEM_SIZE is four send buffers with their
+ * headers and room for answers, a segment in each place of each queue, and the pool takes four full
+ * windows beside what comes in meanwhile. Its buffers are smaller than a frame, so that a small one
+ * does not cost the memory of a large one. */
 #ifndef TCP_WND
 #define TCP_WND (2 * TCP_MSS)
 #endif
@@ -59,19 +63,23 @@
 #define MEMP_NUM_TCP_PCB_LISTEN 2
 #endif
 #ifndef MEMP_NUM_TCP_SEG
-#define MEMP_NUM_TCP_SEG 16
+#define MEMP_NUM_TCP_SEG 32
 #endif
+#ifndef MEM_SIZE
+#define MEM_SIZE (14 * 1024)
+#endif
+#ifndef PBUF_POOL_SIZE
+#define PBUF_POOL_SIZE 32
+#endif
+#ifndef PBUF_POOL_BUFSIZE
+#define PBUF_POOL_BUFSIZE 512
+#endif
+
 #ifndef MEMP_NUM_UDP_PCB
 #define MEMP_NUM_UDP_PCB 2
 #endif
 #ifndef MEMP_NUM_PBUF
 #define MEMP_NUM_PBUF 8
-#endif
-#ifndef MEM_SIZE
-#define MEM_SIZE (8 * 1024)
-#endif
-#ifndef PBUF_POOL_SIZE
-#define PBUF_POOL_SIZE 8
 #endif
 #ifndef LWIP_LOOPBACK_MAX_PBUFS
 #define LWIP_LOOPBACK_MAX_PBUFS 4
@@ -98,6 +106,6 @@
 #define VIRTIOIF_RX_COPY_BYTES 2034
 #endif
 
-#include "../lwipopts.h"
+#include "netif/virtioif_lwipopts.h"
 
 #endif /* VIRTIOIF_LWIPOPTS_MINIMAL_H */

@@ -62,6 +62,6 @@
 #define LWIP_RAW 0
 #endif
 
-#include "../lwipopts.h"
+#include "netif/virtioif_lwipopts.h"
 
 #endif /* VIRTIOIF_LWIPOPTS_THROUGHPUT_H */
