@@ -48,6 +48,7 @@ static void config_changed(struct virtioif *vif)
 
 void virtioif_device_failed(struct virtioif *vif)
 {
+  LWIP_DEBUGF(VIRTIOIF_DEBUG, ("virtioif: the device broke the rules or wants a reset\n"));
   vif->failed = true;
   vif->stats.device_errors++;
 }

@@ -235,12 +235,16 @@ static void sum_in_place(struct pbuf *p, u16_t start, u16_t field)
 #endif
 
 #if IP_FORWARD
-/* True if the packet was made here: lwIP then left the IP header's sum 0, and it is filled in. */
-static bool finish_own_ip4(u8_t *frame, const struct virtioif_packet *packet)
+/* Whether the packet was made here, rather than forwarded. lwIP then left an IPv4 header's sum 0,
+ * and it is filled in; an IPv6 packet is told by its source. */
+static bool finish_own_packet(u8_t *frame, const struct virtioif_packet *packet)
 {
   u8_t *ip = frame + packet->ip_start;
-  if (packet->ipv6 || ip[IP4_CHKSUM] != 0 || ip[IP4_CHKSUM + 1] != 0) {
-    return packet->ipv6;
+  if (packet->ipv6) {
+    return is_own_ip6(ip + IP6_SRC);
+  }
+  if (ip[IP4_CHKSUM] != 0 || ip[IP4_CHKSUM + 1] != 0) {
+    return false;
   }
   u16_t sum = inet_chksum(ip, (u16_t)(packet->l4_start - packet->ip_start));
   memcpy(ip + IP4_CHKSUM, &sum, sizeof(sum));
@@ -296,7 +300,7 @@ void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
 
   memset(offload, 0, sizeof(*offload));
 #if IP_FORWARD
-  if (packet->l4_start == 0 || !finish_own_ip4(frame, packet)) {
+  if (packet->l4_start == 0 || !finish_own_packet(frame, packet)) {
     return;
   }
 #endif

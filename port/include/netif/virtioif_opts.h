@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 /**
- * VIRTIOIF_DEBUG: messages about bring-up, link changes and a device that misbehaves, through
- * LWIP_DEBUGF. LWIP_DBG_OFF or LWIP_DBG_ON.
+ * VIRTIOIF_DEBUG: messages about link changes and a device that is given up, through LWIP_DEBUGF.
+ * LWIP_DBG_OFF or LWIP_DBG_ON.
  */
 #ifndef VIRTIOIF_DEBUG
 #define VIRTIOIF_DEBUG LWIP_DBG_OFF
