@@ -39,12 +39,19 @@
 
 #define POLL_BUDGET      64
 
-/* More buffers than the receive queue takes: the rest is what lwIP may hold at a time. */
-#define RX_QUEUE         128
-#define TX_QUEUE         128
-#define RX_BUFFERS       384
+/* More buffers than the receive queue takes: the rest is what lwIP may hold at a time. lwipopts.h
+ * may have other numbers. */
+#ifndef DEMO_RX_QUEUE
+#define DEMO_RX_QUEUE 128
+#endif
+#ifndef DEMO_TX_QUEUE
+#define DEMO_TX_QUEUE 128
+#endif
+#ifndef DEMO_RX_BUFFERS
+#define DEMO_RX_BUFFERS 384
+#endif
 
-VIRTIOIF_MEMORY(nic_memory, RX_QUEUE, TX_QUEUE, RX_BUFFERS);
+VIRTIOIF_MEMORY(nic_memory, DEMO_RX_QUEUE, DEMO_TX_QUEUE, DEMO_RX_BUFFERS);
 static struct virtioif nic;
 static struct virtio_mmio mmio;
 static struct netif netif;
@@ -155,19 +162,12 @@ static void print_ready(void)
   printf("virtioif: ready %s\n", ip4addr_ntoa(netif_ip4_addr(&netif)));
 }
 
-/* Called by lwIP when an address or the state of the interface changes. */
-static void on_status(struct netif *changed)
+#if LWIP_IPV6
+static void print_ipv6(const struct netif *changed)
 {
-  static ip4_addr_t last;
   static unsigned shown;
   unsigned i;
 
-  if (!ip4_addr_eq(&last, netif_ip4_addr(changed))) {
-    ip4_addr_copy(last, *netif_ip4_addr(changed));
-    if (!ip4_addr_isany_val(last)) {
-      print_ready();
-    }
-  }
   for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
     bool valid = ip6_addr_isvalid(netif_ip6_addr_state(changed, i)) != 0;
     if (valid && (shown & 1u << i) == 0) {
@@ -175,6 +175,23 @@ static void on_status(struct netif *changed)
     }
     shown = valid ? shown | 1u << i : shown & ~(1u << i);
   }
+}
+#endif
+
+/* Called by lwIP when an address or the state of the interface changes. */
+static void on_status(struct netif *changed)
+{
+  static ip4_addr_t last;
+
+  if (!ip4_addr_eq(&last, netif_ip4_addr(changed))) {
+    ip4_addr_copy(last, *netif_ip4_addr(changed));
+    if (!ip4_addr_isany_val(last)) {
+      print_ready();
+    }
+  }
+#if LWIP_IPV6
+  print_ipv6(changed);
+#endif
 }
 
 /* A lease of the very address that was taken as a fallback changes nothing that lwIP would tell. */
@@ -228,9 +245,13 @@ static void bring_up_network(void)
   netif_set_default(&netif);
   netif_set_status_callback(&netif, on_status);
   netif_set_link_callback(&netif, on_link);
+#if LWIP_NETIF_HOSTNAME
   netif_set_hostname(&netif, "virtioif");
+#endif
+#if LWIP_IPV6
   netif_create_ip6_linklocal_address(&netif, 1);
   netif.ip6_autoconfig_enabled = 1;
+#endif
   netif_set_up(&netif);
   start_ipv4();
 }

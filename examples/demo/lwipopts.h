@@ -53,6 +53,6 @@
 #define HTTP_IS_DATA_VOLATILE(hs)                                                                  \
   (((hs)->handle->flags & FS_FILE_FLAGS_CUSTOM) != 0 ? TCP_WRITE_FLAG_COPY : 0)
 
-#include "../../port/lwipopts/lwipopts.h"
+#include "netif/virtioif_lwipopts.h"
 
 #endif /* DEMO_LWIPOPTS_H */
