@@ -1,0 +1,59 @@
+# unit.cmake: each tests/unit/test_<name>.c is a program and the test unit.<name>; tests/forward has
+# one with another configuration of lwIP.
+#
+# Driver, lwIP and port are compiled once more for it: the platform's side of the driver is the
+# simulated one (sim_hal.h), so the code under test meets the simulated device of tests/sim.
+#
+# SPDX-License-Identifier: BSD-3-Clause
+
+find_path(CMOCKA_INCLUDE_DIR cmocka.h)
+find_library(CMOCKA_LIBRARY cmocka)
+mark_as_advanced(CMOCKA_INCLUDE_DIR CMOCKA_LIBRARY)
+if(NOT CMOCKA_INCLUDE_DIR OR NOT CMOCKA_LIBRARY)
+  message(FATAL_ERROR
+    "The unit tests need cmocka (Debian: apt-get install libcmocka-dev); "
+    "-DVIRTIOIF_BUILD_TESTS=OFF builds without tests.")
+endif()
+
+# The device shares no source with the driver, so it knows none of its headers.
+file(GLOB sim_sources CONFIGURE_DEPENDS sim/*.c)
+add_library(sim STATIC ${sim_sources})
+target_compile_features(sim PUBLIC c_std_11)
+target_include_directories(sim PUBLIC sim)
+
+virtioif_add_virtio(virtio_sim)
+target_compile_definitions(virtio_sim PUBLIC VIRTIO_HAL_HEADER="sim_hal.h")
+target_link_libraries(virtio_sim PUBLIC sim)
+virtioif_add_lwip(lwip_sim DIR "${VIRTIOIF_LWIP_DIR}" OPTS unit/lwipopts)
+virtioif_add_port(virtioif_sim LWIP lwip_sim VIRTIO virtio_sim)
+virtioif_set_warnings(sim virtio_sim virtioif_sim)
+
+# What several tests share lies beside them under other names than test_*.c.
+file(GLOB unit_tests CONFIGURE_DEPENDS unit/test_*.c)
+file(GLOB unit_support CONFIGURE_DEPENDS unit/*.c)
+list(REMOVE_ITEM unit_support ${unit_tests})
+
+# virtioif_unit_test(<source> <port library>): the program test_<name> and the test unit.<name>.
+function(virtioif_unit_test source port)
+  get_filename_component(program "${source}" NAME_WE)
+  string(REGEX REPLACE "^test_" "" name "${program}")
+  add_executable(${program} "${source}" ${unit_support})
+  target_link_libraries(${program} PRIVATE ${port} "${CMOCKA_LIBRARY}")
+  target_include_directories(${program} PRIVATE unit)
+  target_include_directories(${program} SYSTEM PRIVATE "${CMOCKA_INCLUDE_DIR}")
+  virtioif_set_warnings(${program})
+  add_test(NAME ${VIRTIOIF_TEST_PREFIX}unit.${name} COMMAND ${program})
+  set_tests_properties(${VIRTIOIF_TEST_PREFIX}unit.${name} PROPERTIES
+    LABELS unit TIMEOUT 300
+    ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1;ASAN_OPTIONS=detect_stack_use_after_return=1")
+endfunction()
+
+foreach(source IN LISTS unit_tests)
+  virtioif_unit_test("${source}" virtioif_sim)
+endforeach()
+
+# The same once more for a router.
+virtioif_add_lwip(lwip_forward DIR "${VIRTIOIF_LWIP_DIR}" OPTS forward/lwipopts)
+virtioif_add_port(virtioif_forward LWIP lwip_forward VIRTIO virtio_sim)
+virtioif_set_warnings(virtioif_forward)
+virtioif_unit_test(forward/test_forward.c virtioif_forward)
