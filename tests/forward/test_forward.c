@@ -1,0 +1,486 @@
+/*
+ * test_forward.c: virtioif under a router: whose checksums are whose, over two interfaces.
+ *
+ * SPDX-License-Identifier: BSD-3-Clause
+ */
+#include "remote.h"
+
+#include "lwip/udp.h"
+
+#include <string.h>
+
+enum { PORT = 7, FLAG_NEEDS_CSUM = 1, FLAG_DATA_VALID = 2 };
+
+#define CSUM_FEATURES (SIM_F_CSUM | SIM_F_GUEST_CSUM)
+#define LRO_FEATURES                                                                               \
+  (CSUM_FEATURES | SIM_F_MRG_RXBUF | SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6 | SIM_F_GUEST_ECN)
+
+static struct packet packet;
+static struct packet expected;
+
+static struct host *host_with(enum host_kind kind, uint64_t features)
+{
+  struct sim_net_params params = host_device(kind);
+  params.features |= features;
+  struct host *host = host_create(&params, 32, 16, 64);
+  assert_int_equal(host_add(host), ERR_OK);
+  host_configure(host);
+  remote_introduce(host);
+  host->before = *virtioif_stats(&host->netif);
+  return host;
+}
+
+struct router {
+  struct host *from;
+  struct host *to;
+};
+
+/* All kinds of two devices, with and without checksum offload. */
+enum { ROUTERS = 4 * HOST_KINDS };
+
+static struct router router_begin(unsigned variant)
+{
+  host_end(NULL);
+  host_begin(NULL);
+  enum host_kind kind = (enum host_kind)(variant / 4);
+  struct router r = {host_with(kind, (variant & 1) != 0 ? CSUM_FEATURES : 0),
+                     host_with(kind, (variant & 2) != 0 ? CSUM_FEATURES : 0)};
+  return r;
+}
+
+static void run(const struct router *r)
+{
+  host_run(r->from);
+  host_run(r->to);
+}
+
+static bool has_csum(const struct host *host)
+{
+  return (sim_accepted(host->dev) & SIM_F_CSUM) != 0;
+}
+
+/* What a packet looks like one hop later: stations, time to live and the sum over that. */
+static void one_hop_on(const struct router *r, struct packet *p)
+{
+  u8_t *ip = p->bytes + p->ip;
+  memcpy(p->bytes, peer_mac, 6);
+  memcpy(p->bytes + 6, r->to->netif.hwaddr, 6);
+  if (p->ipv6) {
+    ip[7]--;
+    return;
+  }
+  ip[8]--;
+  u32_t sum = 0;
+  packet_put16(ip + 10, 0);
+  for (unsigned i = 0; i < 20; i += 2) {
+    sum += packet_get16(ip + i);
+    sum = (sum & 0xffff) + (sum >> 16);
+  }
+  packet_put16(ip + 10, ~sum);
+}
+
+static void expect_frame(const struct router *r, unsigned n, const struct packet *p)
+{
+  const struct sim_frame *frame = peer_got(r->to, n);
+  assert_int_equal(frame->len, p->len);
+  assert_memory_equal(frame->bytes, p->bytes, p->len);
+  assert_int_equal(frame->hdr.flags, 0); /* its sum is not the device's affair */
+}
+
+/* One packet of each protocol. */
+static void make(struct packet *p, const struct router *r, bool ipv6, u8_t protocol, size_t len)
+{
+  struct packet_way way = packet_through(r->from, r->to, ipv6);
+  struct packet_tcp tcp = {.src = 1, .dest = 2, .seq = 3, .ack = 4, .flags = PACKET_ACK};
+  if (protocol == PACKET_TCP) {
+    packet_tcp(p, &way, &tcp, len, 1);
+  } else if (protocol == PACKET_UDP) {
+    packet_udp(p, &way, 9, len, 1);
+  } else {
+    packet_ping(p, &way, len, 1);
+  }
+}
+
+static const u8_t protocols[] = {PACKET_TCP, PACKET_UDP, PACKET_ICMP};
+
+static void forwarded_packets_are_the_same_but_for_a_hop(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < ROUTERS; variant++) {
+    struct router r = router_begin(variant);
+    for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+      for (size_t i = 0; i < COUNT(protocols); i++) {
+        for (size_t len = 0; len <= 1400; len += 175) { /* copied or not, odd or not */
+          make(&packet, &r, ipv6 != 0, protocols[i], len);
+          assert_true(sim_net_deliver(r.from->dev, packet.bytes, packet.len));
+          run(&r);
+          one_hop_on(&r, &packet);
+          assert_int_equal(peer_got_count(r.to), 1);
+          expect_frame(&r, 0, &packet);
+          peer_forget(r.to);
+        }
+      }
+    }
+    assert_int_equal(virtioif_rx_usage(&r.from->netif).held, 0);
+  }
+}
+
+/* A router neither mends nor breaks what is inside. */
+static void a_wrong_sum_is_forwarded_as_wrong_as_it_came(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < 4; variant++) {
+    struct router r = router_begin(variant);
+    for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+      for (size_t i = 0; i < COUNT(protocols); i++) {
+        make(&packet, &r, ipv6 != 0, protocols[i], 500);
+        packet_spoil(&packet);
+        assert_true(sim_net_deliver(r.from->dev, packet.bytes, packet.len));
+        run(&r);
+        one_hop_on(&r, &packet);
+        expect_frame(&r, 0, &packet);
+        peer_forget(r.to);
+      }
+    }
+    sim_expect("drv-net-tx-4"); /* that is how it came */
+  }
+}
+
+/* A field of 0 may be "none", or damage: either is the receiver's to judge. */
+static void check_sum_of_zero(bool ipv6)
+{
+  for (unsigned variant = 0; variant < 4; variant++) {
+    struct router r = router_begin(variant);
+    for (size_t i = 0; i < 2; i++) { /* TCP, UDP */
+      make(&packet, &r, ipv6, protocols[i], 500);
+      packet_put16(packet.bytes + packet.l4 + (protocols[i] == PACKET_TCP ? 16 : 6), 0);
+      assert_true(sim_net_deliver(r.from->dev, packet.bytes, packet.len));
+      run(&r);
+      one_hop_on(&r, &packet);
+      sim_expect("drv-net-tx-4");
+      expect_frame(&r, 0, &packet);
+      peer_forget(r.to);
+    }
+  }
+}
+
+static void a_sum_of_zero_is_forwarded_as_it_came(void **state)
+{
+  (void)state;
+  check_sum_of_zero(false);
+}
+
+static void a_sum_of_zero_is_forwarded_as_it_came_over_ipv6(void **state)
+{
+  (void)state;
+  check_sum_of_zero(true);
+}
+
+static void forwarded_fragments_are_the_same_but_for_a_hop(void **state)
+{
+  (void)state;
+  static struct packet whole;
+  for (unsigned variant = 0; variant < 4; variant++) {
+    struct router r = router_begin(variant);
+    for (unsigned word = 0; word < 2; word++) {
+      struct sim_hdr hdr = {.flags = word ? FLAG_DATA_VALID : 0};
+      for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+        for (size_t i = 0; i < COUNT(protocols); i++) {
+          make(&whole, &r, ipv6 != 0, protocols[i], 3000);
+          for (unsigned n = 0; packet_fragment(&whole, n, 1000, &packet); n++) {
+            packet.ip = whole.ip;
+            packet.ipv6 = whole.ipv6;
+            assert_true(sim_net_deliver_with(r.from->dev, &hdr, packet.bytes, packet.len));
+            run(&r);
+            one_hop_on(&r, &packet);
+            expect_frame(&r, 0, &packet);
+            peer_forget(r.to);
+          }
+        }
+      }
+    }
+  }
+}
+
+/* A packet too long for the next link: lwIP cuts it, and only IPv4's headers are new. */
+static void packets_cut_on_the_way_keep_the_sum_of_the_whole(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < 4; variant++) {
+    struct router r = router_begin(variant);
+    r.to->netif.mtu = 700;
+    for (size_t i = 0; i < COUNT(protocols); i++) {
+      make(&packet, &r, false, protocols[i], 1400);
+      assert_true(sim_net_deliver(r.from->dev, packet.bytes, packet.len));
+      run(&r);
+      size_t at = packet.l4;
+      assert_int_equal(peer_got_count(r.to), 3);
+      for (unsigned n = 0; n < 3; n++) {
+        const struct sim_frame *frame = peer_got(r.to, n);
+        packet_check(frame->bytes, frame->len);
+        assert_true(at + frame->len - 34 <= packet.len);
+        assert_memory_equal(frame->bytes + 34, packet.bytes + at, frame->len - 34);
+        assert_int_equal(frame->hdr.flags, 0);
+        at += frame->len - 34;
+      }
+      assert_int_equal(at, packet.len);
+      peer_forget(r.to);
+    }
+  }
+}
+
+/* The sender left its sum to the first device on the way; the next link has no use for that. */
+static void sums_left_out_are_filled_in_on_the_way(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < ROUTERS; variant++) {
+    struct router r = router_begin(variant);
+    if (!has_csum(r.from)) {
+      continue;
+    }
+    for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+      for (size_t i = 0; i < 2; i++) { /* TCP, UDP */
+        for (size_t len = 1; len <= 1400; len += 174) {
+          make(&expected, &r, ipv6 != 0, protocols[i], len);
+          packet = expected;
+          struct sim_hdr hdr = packet_leave_sum(&packet);
+          assert_true(sim_net_deliver_with(r.from->dev, &hdr, packet.bytes, packet.len));
+          run(&r);
+          one_hop_on(&r, &expected);
+          expect_frame(&r, 0, &expected);
+          peer_forget(r.to);
+        }
+      }
+    }
+  }
+}
+
+/*
+ * The router's own
+ */
+
+/* TCP, both ways, with a look at each frame. */
+static void own_connections_have_good_sums_on_both_interfaces(void **state)
+{
+  (void)state;
+  static u8_t data[4000];
+  support_pattern(data, sizeof(data), 3);
+  for (unsigned variant = 0; variant < ROUTERS; variant++) {
+    struct router r = router_begin(variant);
+    struct host *hosts[] = {r.from, r.to};
+    for (unsigned side = 0; side < 2; side++) {
+      for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+        struct remote remote;
+        u16_t port = (u16_t)(PORT + side * 2 + ipv6);
+        struct server *server = server_open(port);
+        remote_open(&remote, hosts[side], ipv6 != 0, port);
+        tcp_nagle_disable(server->pcb);
+        for (u16_t len = 1; len <= 1000; len = (u16_t)(len + 111)) {
+          assert_int_equal(tcp_write(server->pcb, data, len, (u8_t)(len & 1)), ERR_OK);
+          assert_int_equal(tcp_output(server->pcb), ERR_OK);
+          const struct sim_frame *frame = peer_got(hosts[side], 0);
+          assert_int_equal(frame->hdr.flags, has_csum(hosts[side]) ? FLAG_NEEDS_CSUM : 0);
+          packet_check(frame->bytes, frame->len);
+          remote_acknowledge(&remote);
+          peer_forget(hosts[side]);
+          remote_send(&remote, 0, len, PACKET_ACK);
+          remote.seq += len;
+        }
+        assert_true(server->received > 0);
+        assert_int_equal(server->acked, server->received);
+      }
+    }
+  }
+}
+
+static void check_sent(const struct host *host)
+{
+  for (unsigned i = 0; i < peer_got_count(host); i++) {
+    packet_check(peer_got(host, i)->bytes, peer_got(host, i)->len);
+  }
+}
+
+static void send_datagram(const struct host *host, bool ipv6, u16_t len)
+{
+  struct packet_way way = packet_to(host, ipv6);
+  struct udp_pcb *pcb = udp_new_ip_type(IPADDR_TYPE_ANY);
+  ip_addr_t addr = IPADDR4_INIT(0);
+  memcpy(&addr, way.src, ipv6 ? 16 : 4);
+  IP_SET_TYPE_VAL(addr, ipv6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4);
+  struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, len, PBUF_RAM);
+  support_pattern(p->payload, len, len);
+  assert_int_equal(udp_sendto(pcb, p, &addr, 9), ERR_OK);
+  pbuf_free(p);
+  udp_remove(pcb);
+}
+
+static void own_datagrams_and_answers_have_good_sums(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < ROUTERS; variant++) {
+    struct router r = router_begin(variant);
+    struct host *hosts[] = {r.from, r.to};
+    for (unsigned side = 0; side < 2; side++) {
+      for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+        for (u16_t len = 0; len <= 1400; len = (u16_t)(len + 127)) {
+          struct packet_way way = packet_to(hosts[side], ipv6 != 0);
+          packet_ping(&packet, &way, len, len);
+          assert_true(sim_net_deliver(hosts[side]->dev, packet.bytes, packet.len));
+          run(&r);
+          send_datagram(hosts[side], ipv6 != 0, len);
+          assert_int_equal(peer_got_count(hosts[side]), 2);
+          check_sent(hosts[side]);
+          peer_forget(hosts[side]);
+          run(&r);
+        }
+      }
+    }
+  }
+}
+
+/* To a port where nobody is, and with no hop left. */
+static void own_errors_have_good_sums(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < ROUTERS; variant++) {
+    struct router r = router_begin(variant);
+    for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+      struct packet_way way = packet_to(r.from, ipv6 != 0);
+      packet_udp(&packet, &way, 4444, 500, 1);
+      assert_true(sim_net_deliver(r.from->dev, packet.bytes, packet.len));
+      make(&packet, &r, ipv6 != 0, PACKET_UDP, 500);
+      packet.bytes[packet.ip + (ipv6 ? 7 : 8)] = 1;
+      packet_finish(&packet);
+      assert_true(sim_net_deliver(r.from->dev, packet.bytes, packet.len));
+      run(&r);
+      assert_int_equal(peer_got_count(r.from), 2);
+      check_sent(r.from);
+      peer_forget(r.from);
+    }
+  }
+}
+
+/* The datagram's or echo's sum out of its fragments. */
+static void check_reassembled(const struct host *host, bool ipv6, u8_t protocol, size_t len)
+{
+  size_t skip = ipv6 ? 62 : 34;
+  assert_true(peer_got_count(host) >= 2);
+  assert_true(packet_parse(&packet, peer_got(host, 0)->bytes, peer_got(host, 0)->len));
+  packet.protocol = protocol;
+  packet.len = packet.l4;
+  for (unsigned i = 0; i < peer_got_count(host); i++) {
+    const struct sim_frame *frame = peer_got(host, i);
+    packet_check(frame->bytes, frame->len);
+    memcpy(packet.bytes + packet.len, frame->bytes + skip, frame->len - skip);
+    packet.len += frame->len - skip;
+  }
+  assert_int_equal(packet.len - packet.l4, 8 + len);
+  u8_t *field = packet.bytes + packet.l4 + (protocol == PACKET_UDP ? 6 : 2);
+  u16_t there = packet_get16(field);
+  packet_finish(&packet);
+  bool none = protocol == PACKET_UDP && !ipv6 && there == 0; /* which IPv4 allows */
+  if (!none && there != packet_get16(field)) {
+    fail_msg("protocol %u over IPv%u in fragments: sum %04x, not %04x", protocol, ipv6 ? 6 : 4,
+             there, packet_get16(field));
+  }
+}
+
+static void own_datagrams_in_fragments_have_a_good_sum_or_none(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < 4; variant++) {
+    struct router r = router_begin(variant);
+    send_datagram(r.to, false, 3001);
+    check_reassembled(r.to, false, PACKET_UDP, 3001);
+    run(&r);
+  }
+}
+
+/* IPv6 knows no datagram without a sum. */
+static void own_datagrams_in_fragments_over_ipv6_have_a_good_sum(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < 4; variant++) {
+    struct router r = router_begin(variant);
+    send_datagram(r.to, true, 3001);
+    check_reassembled(r.to, true, PACKET_UDP, 3001);
+    run(&r);
+  }
+}
+
+static void a_long_ping_is_answered_with_a_good_sum(void **state)
+{
+  (void)state;
+  static struct packet whole;
+  for (unsigned variant = 0; variant < 4; variant++) {
+    struct router r = router_begin(variant);
+    for (unsigned v4 = 0; v4 < 2; v4++) {
+      bool ipv6 = v4 == 0;
+      struct packet_way way = packet_to(r.from, ipv6);
+      packet_ping(&whole, &way, 3000, 1);
+      for (unsigned n = 0; packet_fragment(&whole, n, 1200, &packet); n++) {
+        assert_true(sim_net_deliver(r.from->dev, packet.bytes, packet.len));
+      }
+      run(&r);
+      check_reassembled(r.from, ipv6, ipv6 ? PACKET_ICMP6 : PACKET_ICMP, 3000);
+      peer_forget(r.from);
+    }
+  }
+}
+
+/*
+ * What else a router must not do
+ */
+
+static void a_router_takes_no_large_frames(void **state)
+{
+  (void)state;
+  struct host *host = host_with(HOST_MODERN, LRO_FEATURES);
+  assert_int_equal(
+      sim_accepted(host->dev) & (SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6 | SIM_F_GUEST_ECN), 0);
+  assert_int_equal(sim_accepted(host->dev) & CSUM_FEATURES, CSUM_FEATURES);
+}
+
+static void wrong_sums_to_the_router_itself_are_dropped(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < 4; variant++) {
+    struct router r = router_begin(variant);
+    for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+      struct server *server = server_open((u16_t)(PORT + ipv6));
+      struct remote remote;
+      remote_open(&remote, r.from, ipv6 != 0, (u16_t)(PORT + ipv6));
+      for (unsigned good = 0; good < 2; good++) {
+        remote_segment(&remote, &packet, 0, 600, PACKET_ACK);
+        if (!good) {
+          packet_spoil(&packet);
+        }
+        assert_true(sim_net_deliver(r.from->dev, packet.bytes, packet.len));
+        run(&r);
+        assert_int_equal(server->received, good ? 600 : 0);
+      }
+    }
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      HOST_TEST(forwarded_packets_are_the_same_but_for_a_hop),
+      HOST_TEST(a_wrong_sum_is_forwarded_as_wrong_as_it_came),
+      HOST_TEST(a_sum_of_zero_is_forwarded_as_it_came),
+      HOST_TEST(a_sum_of_zero_is_forwarded_as_it_came_over_ipv6),
+      HOST_TEST(forwarded_fragments_are_the_same_but_for_a_hop),
+      HOST_TEST(packets_cut_on_the_way_keep_the_sum_of_the_whole),
+      HOST_TEST(sums_left_out_are_filled_in_on_the_way),
+      HOST_TEST(own_connections_have_good_sums_on_both_interfaces),
+      HOST_TEST(own_datagrams_and_answers_have_good_sums),
+      HOST_TEST(own_errors_have_good_sums),
+      HOST_TEST(own_datagrams_in_fragments_have_a_good_sum_or_none),
+      HOST_TEST(own_datagrams_in_fragments_over_ipv6_have_a_good_sum),
+      HOST_TEST(a_long_ping_is_answered_with_a_good_sum),
+      HOST_TEST(a_router_takes_no_large_frames),
+      HOST_TEST(wrong_sums_to_the_router_itself_are_dropped),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
