@@ -1,0 +1,162 @@
+"""The benchmark. README.md beside this file says what each metric means; run.sh prepares all that is
+needed and starts this program in a network namespace.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import baseline
+import clock
+import vm
+from counting import WORKS, Sample, Setting, count_setting
+
+PROFILE_LINES = 25
+
+
+def print_metrics(setting: Setting, metrics: dict[str, float], stored: dict) -> None:
+    """A table of one setting, beside the baseline where there is one."""
+    print(f"\n{setting.key()}")
+    for metric, value in metrics.items():
+        line = f"  {metric:38}{value:12.{3 if value < 100 else 0}f}"
+        if metric in stored:
+            before = stored[metric]["value"]
+            line += f"   baseline {before:8.0f} {100 * (value / before - 1):+6.1f} %"
+        print(line)
+
+
+def print_profile(sample: Sample) -> None:
+    """The functions that cost most."""
+    total = sample.insns
+    print(f"\n  {sample.metric}: {total:.0f}\n")
+    print("       insns   share    calls  accesses  function")
+    costs = [(name, sample.costs[name]) for name in sample.symbols]
+    for name, cost in sorted(costs, key=lambda item: -item[1].insns)[:PROFILE_LINES]:
+        kind = ""
+        if cost.symbol is not None:
+            kind = "(driver)" * cost.symbol.is_driver + "(copy)" * cost.symbol.is_copy
+        line = f"  {cost.insns:10.1f} {100 * cost.insns / total:5.1f} % {cost.calls:8.2f}"
+        print(f"{line} {cost.accesses:9.2f}  {name} {kind}".rstrip())
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The arguments; run.sh explains them."""
+    names = [work.name for work in WORKS] + ["idle"]
+    parser = argparse.ArgumentParser(prog="tests/bench/run.sh")
+    parser.add_argument("--board", action="append", choices=vm.smoke.BOARDS)
+    parser.add_argument("--transport", action="append", choices=vm.smoke.TRANSPORTS)
+    parser.add_argument("--network", action="append", choices=list(vm.NETWORKS))
+    parser.add_argument("--lwipopts", action="append")
+    parser.add_argument("--work", action="append", choices=names)
+    parser.add_argument("--no-counts", action="store_true")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--profile", "--profile-symbols", action="store_true")
+    parser.add_argument("--gate", action="store_true")
+    parser.add_argument("--update-baseline", action="store_true")
+    parser.add_argument("--linux", action="store_true")
+    parser.add_argument("--boot", action="store_true")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    args.board = args.board or list(vm.smoke.BOARDS)
+    args.transport = args.transport or ["mmio"]
+    args.network = args.network or list(vm.NETWORKS)
+    args.lwipopts = args.lwipopts or ["default"]
+    args.work = [] if args.no_counts else args.work or names
+    return args
+
+
+@dataclass
+class Results:
+    """What all settings gave."""
+
+    rows: list[dict] = field(default_factory=list)
+    counts: dict[str, dict] = field(default_factory=dict)  # for the baseline, by setting
+    complaints: list[str] = field(default_factory=list)
+
+
+def run_setting(args: argparse.Namespace, setting: Setting, stored: dict, results: Results) -> None:
+    """Measure and print one setting."""
+    metrics: dict[str, float] = {}
+    samples = []
+    for sample, found in count_setting(setting, args.work, args.runs):
+        metrics.update(found)
+        if sample is not None:
+            samples.append(sample)
+    if args.linux:
+        metrics.update(clock.compare_with_linux(setting))
+    if args.boot:
+        metrics.update(clock.boot(setting))
+    print_metrics(setting, metrics, stored)
+    counts = results.counts.setdefault(setting.key(), {})
+    for sample in samples:
+        counts[sample.metric] = baseline.entry(sample.symbols)
+        if args.gate:
+            results.complaints += baseline.complaints(setting, sample, stored)
+        if args.profile:
+            print_profile(sample)
+    for metric, value in metrics.items():
+        results.rows.append({**vars(setting), "metric": metric, "value": round(value, 4)})
+    sys.stdout.flush()
+
+
+def not_run(reason: str) -> None:
+    """Say that a part could not be measured here, also to whoever counts such things."""
+    print(f"NOT RUN: bench: {reason}")
+    if log := os.environ.get("VIRTIOIF_NOT_RUN_LOG"):
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(f"bench: {reason}\n")
+
+
+def report_gate(results: Results, stored: dict, boards: list[str]) -> None:
+    """Say how the counts compare with the baseline."""
+    for complaint in results.complaints:
+        print(f"\nworse: {complaint}")
+    total = sum(map(len, results.counts.values()))
+    print(f"\nbench: {total} counts, {len(results.complaints)} more than", end=" ")
+    print(f"{baseline.WORSE_PERCENT:.0f} % worse than the baseline")
+    if results.complaints:
+        for tool, version in baseline.tools(boards).items():
+            if stored["tools"].get(tool) != version:
+                print(f"  the baseline was made with '{stored['tools'].get(tool)}', not '{version}'")
+
+
+def main() -> int:
+    """Measure what the arguments ask for. 1: a count is worse than allowed; 2: no network."""
+    args = parse_arguments()
+    stored = baseline.load()
+    results = Results()
+    reason = vm.set_up_networks("tap" in args.network)
+    if reason:
+        not_run(f"network tap: {reason}")
+        args.network.remove("tap")
+    if not args.network:
+        return 2
+    for board in args.board:
+        for transport in args.transport:
+            for network in args.network:
+                for profile in args.lwipopts:
+                    setting = Setting(board, transport, network, profile)
+                    before = stored["counts"].get(setting.key(), {})
+                    run_setting(args, setting, before, results)
+    if args.json:
+        args.json.write_text(json.dumps(results.rows, indent=1) + "\n", encoding="utf-8")
+    if args.update_baseline:
+        baseline.store(stored, results.counts, args.board)
+    if args.gate:
+        report_gate(results, stored, args.board)
+    return 1 if results.complaints else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (vm.BenchError, vm.smoke.GuestError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

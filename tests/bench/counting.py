@@ -1,0 +1,230 @@
+"""Counting: what the guest executes for a piece of work.
+
+SPDX-License-Identifier: BSD-3-Clause
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import vm
+from image import Image, Symbol
+from vm import Client, Counters, Events, Guest
+
+SEGMENT = 1460
+PINNED = ("taskset", "-c", "0")  # runs are steadier when client and guest share a processor
+IDLE_S = 3.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is measured."""
+
+    board: str
+    transport: str
+    network: str
+    profile: str
+
+    def image(self, plain: bool = False) -> Path:
+        """The image with the services to measure; its name says which lwIP options it has.
+
+        plain: the one without link-time optimization, in which each function is by itself.
+        """
+        app = "bench" if self.profile == "default" else f"bench_{self.profile}"
+        return (vm.BENCH if plain else vm.smoke.BUILD) / self.board / "examples" / f"{app}.elf"
+
+    def key(self) -> str:
+        """Its name in tables and in the baseline."""
+        return "/".join((self.board, self.transport, self.network, self.profile))
+
+
+@dataclass(frozen=True)
+class Work:
+    """A piece of work to count."""
+
+    name: str
+    client: str  # what the client does
+    metric: str  # instructions per unit
+    unit_name: str
+    unit: int  # what one unit is in the client's amounts
+    units: int
+    warm_up: int  # units before counting begins
+    tap_only: bool = False
+    large: bool = False  # with large receive and send
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether its units are segments."""
+        return self.unit == SEGMENT
+
+
+WORKS = (
+    Work("echo", "echo", "echo_rtt_insns", "echo", 1, 2000, 200),
+    Work("rx", "sink", "rx_segment_insns", "segment", SEGMENT, 8000, 500),
+    Work("tx", "source", "tx_segment_insns", "tx_segment", SEGMENT, 8000, 500),
+    Work(
+        "tx_steady", "steady", "tx_steady_segment_insns", "tx_steady_segment", SEGMENT, 8000, 500,
+        tap_only=True,
+    ),
+    Work("get", "get", "get_insns", "get", 1, 500, 50),
+    Work(
+        "rx_lro", "sink", "rx_segment_lro_insns", "lro_segment", SEGMENT, 16000, 1000,
+        tap_only=True, large=True,
+    ),
+    Work(
+        "tx_tso", "source", "tx_segment_tso_insns", "tso_segment", SEGMENT, 16000, 1000,
+        tap_only=True, large=True,
+    ),
+)  # fmt: skip
+
+
+@dataclass
+class Cost:
+    """What one function costs per unit of work."""
+
+    symbol: Symbol | None
+    insns: float = 0.0
+    calls: float = 0.0
+    accesses: float = 0.0
+
+
+class Sample:
+    """What one run of a work cost, per unit of work and without the idle loop."""
+
+    def __init__(self, image: Image, work: Work, events: Events, plain: bool) -> None:
+        self.image, self.work, self.events, self.plain = image, work, events, plain
+        self.costs: dict[str, Cost] = {}
+        for index, count in enumerate(events.counts):
+            if count or events.accesses[index]:
+                self._add(index)
+
+    def _add(self, index: int) -> None:
+        address = self.image.base + (index - 1) * self.image.step
+        symbol = self.image.symbol(address) if index > 0 else None
+        name = symbol.name if symbol else "(unknown)"
+        cost = self.costs.setdefault(name, Cost(symbol))
+        cost.accesses += self.events.accesses[index] / self.work.units
+        if symbol is None or not symbol.is_idle:
+            cost.insns += self.events.counts[index] / self.work.units
+        if symbol is not None and symbol.start == address:
+            cost.calls += self.events.counts[index] / self.work.units
+
+    @property
+    def metric(self) -> str:
+        """What is gated: all instructions or, in the plain image, those of driver and port."""
+        return f"driver_{self.work.name}_insns" if self.plain else self.work.metric
+
+    @property
+    def symbols(self) -> dict[str, float]:
+        """Instructions of each function that counts for the metric."""
+        return {
+            name: cost.insns
+            for name, cost in self.costs.items()
+            if not self.plain or (cost.symbol and cost.symbol.is_driver)
+        }
+
+    @property
+    def insns(self) -> float:
+        """The value of the metric."""
+        return sum(self.symbols.values())
+
+    def frames(self) -> tuple[float, float]:
+        """Frames to and from the guest: on the tap if there is one, else as lwIP's functions were
+        called, which only shows in the plain image."""
+        found = self.events.frames
+        if found != (0, 0):
+            return found[0] / self.work.units, found[1] / self.work.units
+        calls = [self.costs.get(name, Cost(None)).calls for name in ("tcp_input", "ethernet_output")]
+        return calls[0], calls[1]
+
+    def copied_per_byte(self) -> float:
+        """Bytes written by the functions that copy, per byte of payload."""
+        stores = self.image.copy_stores.items()
+        written = sum(self.events.counts[index] * size for index, size in stores)
+        return written / (self.work.units * self.work.unit)
+
+    def metrics(self) -> dict[str, float]:
+        """The figures of this run."""
+        work, events, per = self.work, self.events, f"per_{self.work.unit_name}"
+        found = {self.metric: self.insns}
+        to_guest, from_guest = self.frames()
+        data, acks = (to_guest, from_guest) if work.client == "sink" else (from_guest, to_guest)
+        if work.is_bulk and acks > 0:
+            found[f"acks_{per}"] = acks
+        if self.plain:
+            return found
+        if work.is_bulk:
+            found[f"copies_per_byte_{work.name}"] = self.copied_per_byte()
+            if data > 0:
+                found[f"frame_bytes_{work.name}"] = SEGMENT / data
+        found[f"kicks_{per}"] = events.kicks[1] / work.units
+        found[f"rx_kicks_{per}"] = events.kicks[0] / work.units
+        found[f"irqs_{per}"] = events.interrupts / work.units
+        found[f"device_accesses_{per}"] = sum(events.accesses) / work.units
+        return found
+
+
+@contextmanager
+def counted_guest(setting: Setting, plain: bool, large: bool) -> Iterator[tuple[Guest, Counters]]:
+    """One of our images, being counted."""
+    network = vm.NETWORKS[setting.network]
+    path = setting.image(plain)
+    device = vm.NO_LARGE if setting.network == "tap" and not large else ""
+    command = vm.image_command(setting.board, setting.transport, network, path, device)
+    with Counters(Image(path)) as counters:
+        with Guest(command + counters.arguments, list(PINNED)) as guest:
+            guest.wait_for(f"virtioif: ready {network.guest}")
+            yield guest, counters
+
+
+def count_work(setting: Setting, counters: Counters, work: Work, runs: int) -> list[Events]:
+    """Run a work several times, each on a connection of its own."""
+    found = []
+    for _ in range(runs):
+        with Client(vm.NETWORKS[setting.network], work.client, PINNED) as client:
+            client.run(work.warm_up * work.unit)
+            first = counters.snapshot()
+            client.run(work.units * work.unit)
+            found.append(counters.between(first, counters.snapshot()))
+    return found
+
+
+def count_idle(guest: Guest, counters: Counters) -> dict[str, float]:
+    """What is executed while nothing happens: lwIP's timers. Here the idle loop counts, too."""
+    first, used, start = counters.snapshot(), guest.host_seconds(), time.monotonic()
+    time.sleep(IDLE_S)
+    seconds = time.monotonic() - start
+    share = (guest.host_seconds() - used) / seconds
+    events = counters.between(first, counters.snapshot())
+    wakes = events.counts[counters.image.index(counters.image.idle.start)]
+    return {
+        "idle_insns_per_s": sum(events.counts) / seconds,
+        "idle_wakes_per_s": wakes / seconds,
+        "idle_host_percent": 100 * share,
+    }
+
+
+def count_setting(
+    setting: Setting, names: Sequence[str], runs: int
+) -> Iterator[tuple[Sample | None, dict[str, float]]]:
+    """Count everything that is asked for: (median sample, metrics) of each work."""
+    for plain, large in ((False, False), (False, True), (True, False), (True, True)):
+        works = [work for work in WORKS if work.name in names and work.large == large]
+        works = [work for work in works if setting.network == "tap" or not work.tap_only]
+        idle = "idle" in names and not plain and not large
+        if not works and not idle:
+            continue
+        with counted_guest(setting, plain, large) as (guest, counters):
+            if idle:
+                yield None, count_idle(guest, counters)
+            for work in works:
+                events = count_work(setting, counters, work, runs)
+                samples = [Sample(counters.image, work, event, plain) for event in events]
+                samples.sort(key=lambda sample: sample.insns)
+                middle = samples[len(samples) // 2]
+                spread = 100 * (samples[-1].insns / samples[0].insns - 1)
+                yield middle, {**middle.metrics(), f"spread_percent_{middle.metric}": spread}
