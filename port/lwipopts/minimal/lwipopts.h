@@ -1,7 +1,7 @@
 /*
  * lwipopts.h, minimal profile: IPv4 with UDP, DHCP and a few TCP connections in the least memory.
  * Give the interface 8 receive and 8 transmit descriptors and 8 receive buffers, and build virtio/
- * with VIRTIO_LEGACY=0 if the device is a modern one: that saves 4 KiB of alignment a queue.
+ * with VIRTIO_LEGACY=0 if the device is a modern one: that saves nearly 8 KiB of alignment a queue.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
