@@ -584,6 +584,42 @@ static void tcp_does_not_wait_for_time_to_pass_when_the_queue_was_full(void **st
   }
 }
 
+static void a_refused_segment_leaves_with_the_next_completion(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct sim_net_params params = host_device((enum host_kind)kind);
+    struct transfer t = {.to_send = 1000};
+    transfer_start(&t, &params, &params);
+    t.to_send = 500;
+    transfer_run(&t);
+    assert_int_equal(t.received, 500);
+    t.to_send = 1000;
+    struct host *host = t.hosts[0];
+    sim_pace(host->dev, SIM_HOLD);
+    struct pbuf *p = pbuf_alloc(PBUF_RAW_TX, 60, PBUF_RAM);
+    memset(p->payload, 0, 60);
+    while (host->netif.linkoutput(&host->netif, p) == ERR_OK) {
+    }
+    pbuf_free(p);
+    unsigned sent = sim_net_sent_count(host->dev);
+    assert_int_equal(tcp_write(t.client, t.stream + 500, 500, TCP_WRITE_FLAG_COPY), ERR_OK);
+    tcp_output(t.client);
+    host_run(host);
+    assert_int_equal(sim_net_sent_count(host->dev), sent);
+    assert_true(virtioif_idle(&host->netif));
+    /* No timer, no acknowledgement, no call of the application's. */
+    sim_complete(host->dev, 3);
+    assert_true(sim_irq(host->dev));
+    host_run(host);
+    assert_int_equal(sim_net_sent_count(host->dev), sent + 1);
+    assert_true(sim_net_sent(host->dev, sent)->len > 500);
+    transfer_end(&t);
+    host_end(NULL);
+    host_begin(NULL);
+  }
+}
+
 static bool lose_some(struct transfer *t, const u8_t *bytes, size_t len)
 {
   LWIP_UNUSED_ARG(bytes);
@@ -694,6 +730,7 @@ int main(void)
       HOST_TEST(own_addresses_are_reached_with_the_link_up_or_down),
       HOST_TEST(tcp_flows_from_one_interface_to_another),
       HOST_TEST(tcp_does_not_wait_for_time_to_pass_when_the_queue_was_full),
+      HOST_TEST(a_refused_segment_leaves_with_the_next_completion),
       HOST_TEST(tcp_flows_although_frames_are_lost),
       HOST_TEST(two_interfaces_answer_their_own_peers),
       HOST_TEST(a_device_that_needs_a_reset_is_left_and_the_link_goes_down),
