@@ -43,7 +43,7 @@ class Session:
         with open(log, "wb") as output:
             self.process = subprocess.Popen(
                 [SCRIPT, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True,
+                start_new_session=True, env={**os.environ, "TMPDIR": str(log.parent)},
             )  # fmt: skip
 
     def output(self) -> str:

@@ -111,26 +111,28 @@ class Wire(Attachment):
         packet = ipv4(source, self.GUEST_IP, protocol, payload)
         return ethernet(guest_mac(), self.MAC, ETH_IPV4, packet)
 
-    def ask_arp(self) -> Frame:
-        """Ask who has the guest's address until it answers."""
-        question = arp(1, self.MAC, self.IP, bytes(6), self.GUEST_IP)
-
-        def is_answer(frame: Frame) -> bool:
-            return frame.ethertype == ETH_ARP and frame.data[20:22] == b"\0\2"
-
+    def ask(self, question: bytes, wanted: Callable[[Frame], bool]) -> Frame:
+        """Send a frame until the answer comes: either may be dropped when queues are full."""
         deadline = time.monotonic() + guest_module.HANG_LIMIT_S
         while True:
-            self.send(ethernet(BROADCAST, self.MAC, ETH_ARP, question))
+            self.send(question)
             try:
-                return self.receive(is_answer, limit_s=1.0)
+                return self.receive(wanted, limit_s=2.0)
             except TimeoutError:
                 if time.monotonic() > deadline:
                     raise
 
+    def ask_arp(self) -> Frame:
+        """Ask who has the guest's address."""
+        question = arp(1, self.MAC, self.IP, bytes(6), self.GUEST_IP)
+        return self.ask(
+            ethernet(BROADCAST, self.MAC, ETH_ARP, question),
+            lambda frame: frame.ethertype == ETH_ARP and frame.data[20:22] == b"\0\2",
+        )
+
     def ping(self, payload: bytes, sequence: int = 1) -> bytes:
         """The payload as the guest's ICMP echo reply brings it back."""
         request = icmp_echo(0x7669, sequence, payload)
-        self.send(self.to_guest(ICMP, request))
         reply = icmp_echo(0x7669, sequence, payload, kind=0)[:1] + request[4:8]
 
         def is_reply(frame: Frame) -> bool:
@@ -139,13 +141,12 @@ class Wire(Attachment):
                 return False
             return packet.payload[:1] + packet.payload[4:8] == reply
 
-        packet = self.receive(is_reply).ip
+        packet = self.ask(self.to_guest(ICMP, request), is_reply).ip
         assert packet is not None
         return packet.payload[8:]
 
     def udp_echo(self, payload: bytes, port: int = 7) -> bytes:
         """The payload as the guest's UDP echo service brings it back."""
-        self.send(self.to_guest(UDP, udp_datagram(LOCAL_PORT, port, payload)))
 
         def is_answer(frame: Frame) -> bool:
             packet = frame.ip
@@ -155,6 +156,7 @@ class Wire(Attachment):
                 and packet.payload[2:4] == LOCAL_PORT.to_bytes(2, "big")
             )
 
-        packet = self.receive(is_answer).ip
+        datagram = udp_datagram(LOCAL_PORT, port, payload)
+        packet = self.ask(self.to_guest(UDP, datagram), is_answer).ip
         assert packet is not None
         return packet.payload[8:]
