@@ -188,7 +188,8 @@ static bool open_run(struct virtioif *vif, struct pbuf *p, const struct segment 
     return false;
   }
   int pieces = virtioif_tx_pieces(p, seg->hdr_len, run->sg, most);
-  if (pieces < 0 || !virtioif_tx_make_room(vif, 2u + (unsigned)pieces)) {
+  bool in_place = pieces >= 0 && virtioif_tx_pieces(p, 0, run->sg, most + 1u) >= 0;
+  if (!in_place || !virtioif_tx_make_room(vif, 2u + (unsigned)pieces)) {
     return false;
   }
   u16_t slot = virtioif_txslot_pop(vif);
