@@ -19,6 +19,7 @@ import vm
 from counting import WORKS, Sample, Setting, count_setting
 
 PROFILE_LINES = 25
+QUICK = ("echo", "rx", "tx", "get")
 
 
 def print_metrics(setting: Setting, metrics: dict[str, float], stored: dict) -> None:
@@ -55,6 +56,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--network", action="append", choices=list(vm.NETWORKS))
     parser.add_argument("--lwipopts", action="append")
     parser.add_argument("--work", action="append", choices=names)
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--no-counts", action="store_true")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--profile", "--profile-symbols", action="store_true")
@@ -66,10 +68,22 @@ def parse_arguments() -> argparse.Namespace:
     args = parser.parse_args()
     args.board = args.board or list(vm.smoke.BOARDS)
     args.transport = args.transport or ["mmio"]
+    if args.quick:
+        args.network, args.lwipopts, args.work = ["user"], ["default"], list(QUICK)
     args.network = args.network or list(vm.NETWORKS)
-    args.lwipopts = args.lwipopts or ["default"]
     args.work = [] if args.no_counts else args.work or names
     return args
+
+
+def settings(args: argparse.Namespace) -> list[Setting]:
+    """What the arguments ask for. User networking stalls with the windows of other profiles."""
+    return [
+        Setting(board, transport, network, profile)
+        for board in args.board
+        for transport in args.transport
+        for network in args.network
+        for profile in args.lwipopts or ["default"] + ["throughput"] * (network == "tap")
+    ]
 
 
 @dataclass
@@ -85,7 +99,7 @@ def run_setting(args: argparse.Namespace, setting: Setting, stored: dict, result
     """Measure and print one setting."""
     metrics: dict[str, float] = {}
     samples = []
-    for sample, found in count_setting(setting, args.work, args.runs):
+    for sample, found in count_setting(setting, args.work, args.runs, not args.quick):
         metrics.update(found)
         if sample is not None:
             samples.append(sample)
@@ -138,13 +152,9 @@ def main() -> int:
         args.network.remove("tap")
     if not args.network:
         return 2
-    for board in args.board:
-        for transport in args.transport:
-            for network in args.network:
-                for profile in args.lwipopts:
-                    setting = Setting(board, transport, network, profile)
-                    before = stored["counts"].get(setting.key(), {})
-                    run_setting(args, setting, before, results)
+    for setting in settings(args):
+        before = stored["counts"].get(setting.key(), {})
+        run_setting(args, setting, before, results)
     if args.json:
         args.json.write_text(json.dumps(results.rows, indent=1) + "\n", encoding="utf-8")
     if args.update_baseline:

@@ -55,6 +55,7 @@ class Work:
     warm_up: int  # units before counting begins
     tap_only: bool = False
     large: bool = False  # with large receive and send
+    shares: bool = False  # count driver and port by themselves, too
 
     @property
     def is_bulk(self) -> bool:
@@ -63,14 +64,14 @@ class Work:
 
 
 WORKS = (
-    Work("echo", "echo", "echo_rtt_insns", "echo", 1, 2000, 200),
-    Work("rx", "sink", "rx_segment_insns", "segment", SEGMENT, 8000, 500),
-    Work("tx", "source", "tx_segment_insns", "tx_segment", SEGMENT, 8000, 500),
+    Work("echo", "echo", "echo_rtt_insns", "echo", 1, 2000, 200, shares=True),
+    Work("rx", "sink", "rx_segment_insns", "segment", SEGMENT, 8000, 500, shares=True),
+    Work("tx", "source", "tx_segment_insns", "tx_segment", SEGMENT, 8000, 500, shares=True),
     Work(
         "tx_steady", "steady", "tx_steady_segment_insns", "tx_steady_segment", SEGMENT, 8000, 500,
         tap_only=True,
     ),
-    Work("get", "get", "get_insns", "get", 1, 500, 50),
+    Work("get", "get", "get_insns", "get", 1, 500, 50, shares=True),
     Work(
         "rx_lro", "sink", "rx_segment_lro_insns", "lro_segment", SEGMENT, 16000, 1000,
         tap_only=True, large=True,
@@ -209,21 +210,29 @@ def count_idle(guest: Guest, counters: Counters) -> dict[str, float]:
 
 
 def count_setting(
-    setting: Setting, names: Sequence[str], runs: int
+    setting: Setting, names: Sequence[str], runs: int, plain: bool
 ) -> Iterator[tuple[Sample | None, dict[str, float]]]:
-    """Count everything that is asked for: (median sample, metrics) of each work."""
-    for plain, large in ((False, False), (False, True), (True, False), (True, True)):
-        works = [work for work in WORKS if work.name in names and work.large == large]
-        works = [work for work in works if setting.network == "tap" or not work.tap_only]
-        idle = "idle" in names and not plain and not large
-        if not works and not idle:
+    """Count everything that is asked for: (median sample, metrics) of each work.
+
+    plain: count with the plain images, too.
+    """
+    works = [work for work in WORKS if work.name in names]
+    works = [work for work in works if setting.network == "tap" or not work.tap_only]
+    boots = [
+        (False, False, [work for work in works if not work.large]),
+        (False, True, [work for work in works if work.large]),
+        (True, False, [work for work in works if work.shares and plain]),
+    ]
+    for is_plain, large, some in boots:
+        idle = "idle" in names and not is_plain and not large
+        if not some and not idle:
             continue
-        with counted_guest(setting, plain, large) as (guest, counters):
+        with counted_guest(setting, is_plain, large) as (guest, counters):
             if idle:
                 yield None, count_idle(guest, counters)
-            for work in works:
+            for work in some:
                 events = count_work(setting, counters, work, runs)
-                samples = [Sample(counters.image, work, event, plain) for event in events]
+                samples = [Sample(counters.image, work, event, is_plain) for event in events]
                 samples.sort(key=lambda sample: sample.insns)
                 middle = samples[len(samples) // 2]
                 spread = 100 * (samples[-1].insns / samples[0].insns - 1)

@@ -12,7 +12,8 @@ source "$here/linux.sh"
 
 bench_dir=$setup_root/build/bench
 boards=()
-profiles=() # empty: the default one
+profiles=()
+quick=false
 linux=false
 bench_args=()
 
@@ -26,8 +27,9 @@ request, and prints them beside the baseline. tests/bench/README.md explains eac
   --board BOARD      riscv64|aarch64 (default: both)
   --transport KIND   mmio|mmio-legacy (default: mmio)
   --network NET      user|tap (default: both)
-  --lwipopts NAME    lwIP options: default|throughput (default: default)
+  --lwipopts NAME    lwIP options: default|throughput (default: both, user networking default only)
   --work WORK        echo|rx|tx|tx_steady|get|rx_lro|tx_tso|idle (default: all)
+  --quick            a few counts that need no rights: default lwIP options, user networking
   --runs N           count each N times and take the median (default: 3)
   --profile          print the functions behind each count
   --json FILE        write all figures as a list of rows
@@ -50,28 +52,44 @@ parse_arguments() {
         usage
         exit 0
         ;;
-      --board | --lwipopts | --json)
-        (($# > 1)) || setup_die 2 "$1 wants a value"
-        [[ $1 != --board ]] || boards+=("$2")
-        [[ $1 != --lwipopts ]] || profiles+=("${2/#default/}")
-        [[ $1 != --json ]] || set -- "$1" "$(readlink -m -- "$2")" "${@:3}"
-        bench_args+=("$1" "$2")
+      --board | --transport | --network | --lwipopts | --work | --runs | --json)
+        (($# > 1)) || setup_die 2 "$1 wants a value; --help tells which"
+        set_option "$1" "$2"
         shift
         ;;
+      --quick)
+        quick=true
+        profiles=(default)
+        bench_args+=("$1")
+        ;;
       --linux) linux=true ;;
-      *) bench_args+=("$1") ;;
+      --profile | --profile-symbols | --gate | --update-baseline | --boot | --no-counts) bench_args+=("$1") ;;
+      *) setup_die 2 "there is no option '$1'; --help tells which" ;;
     esac
     shift
   done
   ((${#boards[@]} > 0)) || boards=(riscv64 aarch64)
-  ((${#profiles[@]} > 0)) || profiles=("")
+  ((${#profiles[@]} > 0)) || profiles=(default throughput)
+}
+
+set_option() {
+  local value=$2
+  case $1 in
+    --board)
+      [[ -f $setup_root/examples/board/qemu_virt_$2/qemu.sh ]] ||
+        setup_die 2 "there is no board '$2'"
+      boards+=("$2")
+      ;;
+    --lwipopts) profiles+=("$2") ;;
+    --json) value=$(readlink -m -- "$2") ;;
+  esac
+  bench_args+=("$1" "$value")
 }
 
 board_packages() {
   local board file
   for board in "${boards[@]}"; do
     file=$setup_root/examples/board/qemu_virt_$board/qemu.sh
-    [[ -f $file ]] || setup_die 2 "there is no board '$board'"
     # shellcheck source=../../examples/board/qemu_virt_riscv64/qemu.sh
     (source "$file" && printf '%s\n' "$board_emulator_package" "${board_toolchain_packages[@]}")
   done
@@ -80,21 +98,26 @@ board_packages() {
 # The images: as they are shipped, and plain: without link-time optimization, which mixes the
 # functions of the driver with others.
 build_images() {
-  local board app targets=() log
-  for app in "${profiles[@]}"; do
-    targets+=("bench${app:+_$app}")
+  local board profile targets=()
+  for profile in "${profiles[@]}"; do
+    [[ $profile != default ]] || profile=
+    targets+=("bench${profile:+_$profile}")
   done
   for board in "${boards[@]}"; do
     setup_build "$board"
-    log=$setup_dir/bench-$board.log
     setup_say "building ${targets[*]} for $board"
-    {
-      cmake --build "$setup_root/build/$board" --target "${targets[@]}" &&
-        cmake -S "$setup_root" --preset "$board" -B "$bench_dir/$board" \
-          -DVIRTIOIF_EXAMPLES_LTO=OFF &&
-        cmake --build "$bench_dir/$board" --target "${targets[@]}"
-    } >"$log" 2>&1 || setup_build_failed "building ${targets[*]} for $board" "$log"
+    build_targets "$board" "$setup_root/build/$board" -DVIRTIOIF_EXAMPLES_LTO=ON
+    "$quick" || build_targets "$board" "$bench_dir/$board" -DVIRTIOIF_EXAMPLES_LTO=OFF
   done
+}
+
+# build_targets BOARD FOLDER OPTION: builds the array targets of the caller.
+build_targets() {
+  local log=$setup_dir/bench-$1.log
+  {
+    cmake -S "$setup_root" --preset "$1" -B "$2" "$3" &&
+      cmake --build "$2" --target "${targets[@]}"
+  } >"$log" 2>&1 || setup_build_failed "building ${targets[*]} for $1" "$log"
 }
 
 build_tools() {

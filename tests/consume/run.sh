@@ -237,6 +237,19 @@ way_read_only_lwip() {
   lwip_state | diff "$work/$way/before" - || fail "the build wrote into the lwIP tree"
 }
 
+way_superloop() {
+  configure "$here/superloop"
+  cmake --build "$build"
+  expect "superloop: lwIP $lwip_version" "$build/app"
+  expect "driver: no device" "$build/driver"
+}
+
+way_rtos() {
+  configure "$here/rtos"
+  cmake --build "$build"
+  expect "rtos: lwIP $lwip_version" "$build/app"
+}
+
 way_threads() {
   configure "$here/threads"
   cmake --build "$build"
@@ -286,7 +299,7 @@ number() {
 init_h=$lwip/src/include/lwip/init.h
 lwip_version=$(number LWIP_VERSION_MAJOR "$init_h").$(number LWIP_VERSION_MINOR "$init_h")
 lwip_version+=.$(number LWIP_VERSION_REVISION "$init_h")
-default_connections=$(number MEMP_NUM_TCP_PCB "$top/port/lwipopts/lwipopts.h")
+default_connections=$(number MEMP_NUM_TCP_PCB "$top/port/include/netif/virtioif_lwipopts.h")
 
 for way in "${ways[@]}"; do
   declare -F "way_$way" >/dev/null || die "unknown way $way; --help lists them"

@@ -99,9 +99,10 @@ uint32_t sim_config_read(struct sim_device *dev, unsigned offset, unsigned width
     changed(dev);
   }
   if (dev->faults.generation_never_settles) {
-    /* In both bytes of the status, however often each of them is read. */
+    /* In both bytes of wider fields, however often each of them is read. */
     dev->params.mac[5]++;
     dev->params.status = (uint16_t)((dev->params.status + 0x0100u) ^ 1u);
+    dev->params.mtu = (uint16_t)((dev->params.mtu + 0x0100u) ^ 1u);
     changed(dev);
   }
   return value;

@@ -370,30 +370,43 @@ static err_t see(struct pbuf *p, struct netif *netif)
   return ERR_OK;
 }
 
+/* The sum over the pseudo-header alone, as a sender leaves it. */
+static void put_partial_sum(struct peer_frame *frame)
+{
+  ip4_addr_t src;
+  ip4_addr_t dest;
+  memcpy(&src, frame->bytes + ETH_HDR + 12, 4);
+  memcpy(&dest, frame->bytes + ETH_HDR + 16, 4);
+  struct pbuf *empty = pbuf_alloc(PBUF_RAW, 0, PBUF_RAM);
+  u16_t sum = inet_chksum_pseudo(empty, IP_PROTO_UDP, (u16_t)(frame->len - L4), &src, &dest);
+  pbuf_free(empty);
+  sum = (u16_t)~sum;
+  memcpy(frame->bytes + L4 + 6, &sum, sizeof(sum));
+}
+
 static void a_partial_checksum_is_completed_if_the_frame_is_for_others(void **state)
 {
   (void)state;
   static const struct sim_hdr needs_csum = {.flags = 1, .csum_start = L4, .csum_offset = 6};
   for (size_t len = 40; len <= 1400; len += 1360) {
-    struct host *host = host_with(HOST_MODERN, CSUM_FEATURES);
-    host->netif.input = see;
-    struct peer_frame frame;
-    udp_with_sum(host, &frame, len, 0);
-    u16_t good = good_sum(&frame);
-    /* The sum over the pseudo-header alone, as a sender leaves it. */
-    ip4_addr_t src;
-    ip4_addr_t dest;
-    memcpy(&src, frame.bytes + ETH_HDR + 12, 4);
-    memcpy(&dest, frame.bytes + ETH_HDR + 16, 4);
-    struct pbuf *empty = pbuf_alloc(PBUF_RAW, 0, PBUF_RAM);
-    u16_t pseudo =
-        (u16_t)~inet_chksum_pseudo(empty, IP_PROTO_UDP, (u16_t)(frame.len - L4), &src, &dest);
-    pbuf_free(empty);
-    memcpy(frame.bytes + L4 + 6, &pseudo, sizeof(pseudo));
-    frame.bytes[5] ^= 0x10; /* another station */
-    assert_true(sim_net_deliver_with(host->dev, &needs_csum, frame.bytes, frame.len));
-    host_run(host);
-    assert_memory_equal(seen + L4 + 6, &good, sizeof(good));
+    for (unsigned zero = 0; zero < 2; zero++) {
+      struct host *host = host_with(HOST_MODERN, CSUM_FEATURES);
+      host->netif.input = see;
+      struct peer_frame frame;
+      udp_with_sum(host, &frame, len, 0);
+      if (zero != 0) {
+        /* A payload whose checksum is 0, which in UDP would mean that there is none. */
+        memset(frame.bytes + L4 + UDP_HDR, 0, 2);
+        u16_t rest = good_sum(&frame);
+        memcpy(frame.bytes + L4 + UDP_HDR, &rest, sizeof(rest));
+      }
+      u16_t good = zero != 0 ? 0xffff : good_sum(&frame);
+      put_partial_sum(&frame);
+      frame.bytes[5] ^= 0x10; /* another station */
+      assert_true(sim_net_deliver_with(host->dev, &needs_csum, frame.bytes, frame.len));
+      host_run(host);
+      assert_memory_equal(seen + L4 + 6, &good, sizeof(good));
+    }
   }
 }
 

@@ -6,7 +6,7 @@
 #include "host.h"
 
 #include "lwip/stats.h"
-#include "lwip/tcp.h"
+#include "lwip/timeouts.h"
 #include "lwip/udp.h"
 
 #include <string.h>
@@ -570,6 +570,46 @@ static void each_poll_reaps_what_was_sent(void **state)
 }
 
 /*
+ * Sleeping for ever is only good if an interrupt tells of the completion: as long as a timer is
+ * due some time, nobody has to be told.
+ */
+static void without_timers_a_completion_interrupts_the_sleep(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct host *host = host_live((enum host_kind)kind);
+    sim_pace(host->dev, SIM_HOLD);
+    struct sys_timeo **timers = sys_timeouts_get_next_timeout();
+    struct sys_timeo *all = *timers;
+    for (unsigned timed = 0; timed < 2; timed++) {
+      struct pbuf *p = plain_pbuf(1000, 1);
+      assert_int_equal(output(host, p), ERR_OK);
+      virtioif_poll(&host->netif, 64);
+      *timers = timed ? all : NULL;
+      assert_true(virtioif_idle(&host->netif));
+      *timers = all;
+      sim_complete(host->dev, 1);
+      assert_int_equal(sim_irq(host->dev), !timed);
+      host_run(host);
+      virtioif_poll(&host->netif, 64);
+      assert_int_equal(p->ref, 1);
+      pbuf_free(p);
+    }
+    /* It completed while it was being asked for. */
+    struct pbuf *p = plain_pbuf(1000, 1);
+    assert_int_equal(output(host, p), ERR_OK);
+    virtioif_poll(&host->netif, 64);
+    sim_complete(host->dev, 1);
+    *timers = NULL;
+    assert_false(virtioif_idle(&host->netif));
+    *timers = all;
+    virtioif_poll(&host->netif, 64);
+    assert_int_equal(p->ref, 1);
+    pbuf_free(p);
+  }
+}
+
+/*
  * Notifications
  */
 
@@ -841,6 +881,7 @@ int main(void)
       HOST_TEST(a_completion_while_arming_is_not_missed),
       HOST_TEST(frames_may_complete_in_any_order),
       HOST_TEST(each_poll_reaps_what_was_sent),
+      HOST_TEST(without_timers_a_completion_interrupts_the_sleep),
       HOST_TEST(outside_a_burst_each_frame_is_notified_at_once),
       HOST_TEST(a_burst_costs_one_notification),
       HOST_TEST(a_burst_longer_than_the_queue_does_not_stall),

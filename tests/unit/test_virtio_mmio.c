@@ -418,6 +418,31 @@ static void fields_of_two_bytes_are_read_in_the_right_order(void **state)
   }
 }
 
+/* meets: drv-mmio-reg-5 */
+static void fields_of_four_bytes_are_read_in_one_piece(void **state)
+{
+  (void)state;
+  static const struct virtio_config_field speed = {12, 4};
+  for (unsigned version = 1; version <= 2; version++) {
+    struct sim_net_params params = sim_net_defaults(version);
+    params.features |= UINT64_C(1) << 63; /* SPEED_DUPLEX */
+    struct sim_device *dev;
+    struct virtio_mmio *mmio = probed(&params, &dev);
+    assert_int_equal(virtio_begin(&mmio->dev), VIRTIO_OK);
+    uint32_t value;
+    assert_int_equal(virtio_config_read(&mmio->dev, &speed, 1, &value), VIRTIO_OK);
+    assert_int_equal(value, 0xc5c5c5c5);
+  }
+}
+
+static void a_legacy_device_has_no_configuration_generation(void **state)
+{
+  (void)state;
+  struct sim_device *dev;
+  struct virtio_mmio *mmio = negotiated(1, &dev);
+  assert_int_equal(mmio->dev.ops->config_generation(&mmio->dev), 0);
+}
+
 /*
  * Queues
  */
@@ -583,6 +608,8 @@ int main(void)
       TEST(an_address_is_never_read_half_old_half_new),
       TEST(a_configuration_that_never_holds_still_is_given_up),
       TEST(fields_of_two_bytes_are_read_in_the_right_order),
+      TEST(fields_of_four_bytes_are_read_in_one_piece),
+      TEST(a_legacy_device_has_no_configuration_generation),
       TEST(a_queue_is_set_up_by_the_rules_of_its_version),
       TEST(a_queue_that_is_in_use_already_is_not_available),
       TEST(a_queue_that_the_device_does_not_take_is_an_error),

@@ -367,8 +367,11 @@ static void each_failure_of_bring_up_is_told_and_leaves_failed(void **state)
 {
   (void)state;
   for (unsigned version = 1; version <= 2; version++) {
-    for (unsigned what = 0; what < 5; what++) {
+    for (unsigned what = 0; what < 6; what++) {
       struct sim_net_params params = sim_net_defaults(version);
+      if (what == 5) {
+        params.features |= SIM_F_MTU; /* the first field to be read */
+      }
       if (what == 3) {
         params.features &= ~SIM_F_VERSION_1;
       }
@@ -378,9 +381,9 @@ static void each_failure_of_bring_up_is_told_and_leaves_failed(void **state)
       struct nic *nic = nic_create(&params, 16, 16);
       struct sim_faults *faults = sim_faults(nic->dev);
       static const int results[] = {VIRTIO_ERR_FEATURES, VIRTIO_ERR_TIMEOUT, VIRTIO_ERR_DEVICE,
-                                    VIRTIO_ERR_FEATURES, VIRTIO_ERR_TIMEOUT};
+                                    VIRTIO_ERR_FEATURES, VIRTIO_ERR_TIMEOUT, VIRTIO_ERR_TIMEOUT};
       faults->refuse_features_ok = what == 0;
-      faults->generation_never_settles = what == 1;
+      faults->generation_never_settles = what == 1 || what == 5;
       faults->queue_ready_stuck_at_0 = what == 2;
       faults->reset_reads = what == 4 ? SIM_NEVER : 3;
       assert_int_equal(virtio_net_init(&nic->net, &nic->params), results[what]);

@@ -23,6 +23,7 @@ static void the_netif_is_filled_in_and_nothing_else_decided(void **state)
     struct sim_net_params params = host_device((enum host_kind)kind);
     struct host *host = host_create(&params, 16, 16, 32);
     assert_int_equal(host_add(host), ERR_OK);
+    assert_string_equal(virtioif_init_error(&host->vif), "no error");
     struct netif *netif = &host->netif;
     assert_int_equal(netif->name[0], 'v');
     assert_int_equal(netif->name[1], 'i');
@@ -535,6 +536,25 @@ static void own_addresses_are_reached_with_the_link_up_or_down(void **state)
   }
 }
 
+static void addresses_of_others_have_no_route_while_the_link_is_down(void **state)
+{
+  (void)state;
+  struct host *host = host_live(HOST_MODERN);
+  sim_net_set_link(host->dev, false);
+  host_run(host);
+  struct udp_pcb *pcb = udp_new_ip_type(IPADDR_TYPE_ANY);
+  struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, 100, PBUF_RAM);
+  ip_addr_t addr;
+  IP_ADDR4(&addr, 10, 0, (u8_t)host->number, 2);
+  assert_int_equal(udp_sendto(pcb, p, &addr, 7), ERR_RTE);
+  IP_ADDR4(&addr, 0, 0, 0, 0);
+  assert_int_not_equal(udp_sendto(pcb, p, &addr, 7), ERR_OK);
+  IP_ADDR6(&addr, PP_HTONL(0xfd000000u | host->number), 0, 0, PP_HTONL(2));
+  assert_int_equal(udp_sendto(pcb, p, &addr, 7), ERR_RTE);
+  pbuf_free(p);
+  udp_remove(pcb);
+}
+
 /*
  * Two at once
  */
@@ -595,6 +615,7 @@ static void a_refused_segment_leaves_with_the_next_completion(void **state)
     transfer_run(&t);
     assert_int_equal(t.received, 500);
     t.to_send = 1000;
+    tcp_nagle_disable(t.client);
     struct host *host = t.hosts[0];
     sim_pace(host->dev, SIM_HOLD);
     struct pbuf *p = pbuf_alloc(PBUF_RAW_TX, 60, PBUF_RAM);
@@ -728,6 +749,7 @@ int main(void)
       HOST_TEST(the_budget_bounds_one_poll),
       HOST_TEST(spurious_interrupts_do_nothing),
       HOST_TEST(own_addresses_are_reached_with_the_link_up_or_down),
+      HOST_TEST(addresses_of_others_have_no_route_while_the_link_is_down),
       HOST_TEST(tcp_flows_from_one_interface_to_another),
       HOST_TEST(tcp_does_not_wait_for_time_to_pass_when_the_queue_was_full),
       HOST_TEST(a_refused_segment_leaves_with_the_next_completion),

@@ -25,6 +25,9 @@ uint32_t support_random(void);
 
 #define LWIP_RAND()          support_random()
 
+/* Timers can be looked at, and taken away. */
+#define LWIP_TESTMODE        1
+
 #define LWIP_STATS           1
 #define MIB2_STATS           1
 
