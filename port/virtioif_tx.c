@@ -187,14 +187,17 @@ static unsigned copy_frame(const struct virtioif *vif, const struct pbuf *p, u8_
   return 1;
 }
 
-/* The frame in one pbuf of the driver's own, for when its pbufs are too many or may change. */
-static struct pbuf *gather_frame(struct virtioif *vif, struct pbuf *p)
+/* The frame in one pbuf of the driver's own, for when its pbufs are too many or may change. Not by
+ * pbuf_clone(), which takes no chain that ends in an empty pbuf. */
+static struct pbuf *gather_frame(struct virtioif *vif, const struct pbuf *p)
 {
-  struct pbuf *whole = pbuf_clone(PBUF_RAW_TX, PBUF_RAM, p);
+  struct pbuf *whole = pbuf_alloc(PBUF_RAW_TX, p->tot_len, PBUF_RAM);
   if (whole == NULL) {
     vif->stats.tx_drop_nomem++;
     LINK_STATS_INC(link.memerr);
+    return NULL;
   }
+  pbuf_copy_partial(p, whole->payload, p->tot_len, 0);
   return whole;
 }
 
