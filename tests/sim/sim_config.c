@@ -52,6 +52,17 @@ static void changed(struct sim_device *dev)
   dev->generation++;
 }
 
+/* Fields that are different each time, both bytes of wider ones, however often each is read. */
+static void make_noise(struct sim_device *dev)
+{
+  static const unsigned at[] = {CONFIG_MAC + 5, CONFIG_STATUS + 1, CONFIG_MTU + 1};
+  dev->noise++;
+  for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+    dev->config[at[i]] = (uint8_t)(dev->config[at[i]] + dev->noise);
+    dev->config[at[i] - 1] ^= dev->noise & 1u;
+  }
+}
+
 static void check_field(const struct sim_device *dev, unsigned offset, unsigned width)
 {
   if ((dev->status & SIM_S_DRIVER) == 0) {
@@ -99,11 +110,8 @@ uint32_t sim_config_read(struct sim_device *dev, unsigned offset, unsigned width
     changed(dev);
   }
   if (dev->faults.generation_never_settles) {
-    /* In both bytes of wider fields, however often each of them is read. */
-    dev->params.mac[5]++;
-    dev->params.status = (uint16_t)((dev->params.status + 0x0100u) ^ 1u);
-    dev->params.mtu = (uint16_t)((dev->params.mtu + 0x0100u) ^ 1u);
     changed(dev);
+    make_noise(dev);
   }
   return value;
 }

@@ -222,6 +222,7 @@ struct sim_device {
   uint8_t config[SIM_CONFIG_BYTES];
   uint8_t mac_next[6];
   unsigned mac_next_after; /* configuration reads until mac_next takes over; 0: never */
+  uint8_t noise;           /* of a configuration that never settles */
   uint32_t generation;
   uint32_t generation_read; /* what the driver read last */
   bool generation_known;    /* it read one since the configuration was last confirmed */

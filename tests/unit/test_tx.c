@@ -154,6 +154,13 @@ static void empty_pbufs_in_a_chain_do_no_harm(void **state)
     assert_int_equal(output(host, p), ERR_OK);
     expect_frame(host, 0, 700, 5);
     pbuf_free(p);
+
+    /* The same in a frame that has to be copied. */
+    p = chained_pbuf(1000, 30, 6);
+    pbuf_cat(p, pbuf_alloc(PBUF_RAW, 0, PBUF_RAM));
+    assert_int_equal(output(host, p), ERR_OK);
+    expect_frame(host, 1, 1000, 6);
+    pbuf_free(p);
   }
 }
 
