@@ -107,12 +107,30 @@ static void relieve_pool(const struct virtioif *vif)
 #endif
 }
 
+/* Take back what a device that was given up has not sent: lwIP neither repeats nor times out a
+ * segment that is still referenced. The device is reset first. If the reset never ends it may go on
+ * reading memory that is somebody else's by then, but a connection that hangs for ever would be
+ * worse. */
+static void tx_give_up(struct virtioif *vif)
+{
+  u16_t slot;
+
+  if (vif->net.tx.in_flight == 0) {
+    return;
+  }
+  (void)virtio_reset(vif->net.dev);
+  while (virtq_reclaim(&vif->net.tx, &slot)) {
+    virtioif_tx_release(vif, slot);
+  }
+}
+
 /* A device that broke the rules is left alone; what lwIP sends to itself still arrives. */
 static bool poll_failed(struct virtioif *vif)
 {
   vif->corked = false;
   virtioif_rx_abandon(vif);
   virtioif_tso_abandon(vif);
+  tx_give_up(vif);
   link_changed(vif, false);
   loop_poll();
   return false;
