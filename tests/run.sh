@@ -92,8 +92,9 @@ run_ctest() {
   : >"$not_run_log"
   rm -f -- "$results"
   export VIRTIOIF_NOT_RUN_LOG=$not_run_log
-  # Its exit code says no more than the results do, except where it could not write them.
-  setup_logged - in_root ctest --preset "$preset" --parallel "$(nproc)" \
+  # Many tests wait for a guest half of their time, so one more than there are processors runs.
+  # The exit code says no more than the results do, except where ctest could not write them.
+  setup_logged - in_root ctest --preset "$preset" --parallel "$(($(nproc) + 1))" \
     --output-junit "$results" "${ctest_args[@]}" || ctest_status=$?
 }
 
