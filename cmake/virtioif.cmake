@@ -27,6 +27,7 @@ function(virtioif_sources out_virtio out_port)
     virtioif_chksum.c
     virtioif_csum.c
     virtioif_hooks.c
+    virtioif_recover.c
     virtioif_rx.c
     virtioif_tso.c
     virtioif_tx.c

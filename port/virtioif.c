@@ -20,7 +20,7 @@
  * Link
  */
 
-static void link_changed(struct virtioif *vif, bool up)
+void virtioif_link_changed(struct virtioif *vif, bool up)
 {
   if (up == (netif_is_link_up(vif->netif) != 0)) {
     return;
@@ -40,17 +40,10 @@ static void config_changed(struct virtioif *vif)
   /* An interrupt from here on sets it again and is not overtaken by this. */
   virtio_hal_mb();
   if (virtio_needs_reset(vif->net.dev)) {
-    virtioif_device_failed(vif);
+    virtioif_device_failed(vif, VIRTIOIF_EVENT_NEEDS_RESET);
   } else if (virtio_net_update_link(&vif->net) == VIRTIO_OK) {
-    link_changed(vif, vif->net.link_up);
+    virtioif_link_changed(vif, vif->net.link_up);
   }
-}
-
-void virtioif_device_failed(struct virtioif *vif)
-{
-  LWIP_DEBUGF(VIRTIOIF_DEBUG, ("virtioif: the device broke the rules or wants a reset\n"));
-  vif->failed = true;
-  vif->stats.device_errors++;
 }
 
 /*
@@ -107,43 +100,15 @@ static void relieve_pool(const struct virtioif *vif)
 #endif
 }
 
-/* Take back what a device that was given up has not sent: lwIP neither repeats nor times out a
- * segment that is still referenced. The device is reset first. If the reset never ends it may go on
- * reading memory that is somebody else's by then, but a connection that hangs for ever would be
- * worse. */
-static void tx_give_up(struct virtioif *vif)
-{
-  u16_t slot;
-
-  if (vif->net.tx.in_flight == 0) {
-    return;
-  }
-  (void)virtio_reset(vif->net.dev);
-  while (virtq_reclaim(&vif->net.tx, &slot)) {
-    virtioif_tx_release(vif, slot);
-  }
-}
-
-/* A device that broke the rules is left alone; what lwIP sends to itself still arrives. */
-static bool poll_failed(struct virtioif *vif)
-{
-  vif->corked = false;
-  virtioif_rx_abandon(vif);
-  virtioif_tso_abandon(vif);
-  tx_give_up(vif);
-  link_changed(vif, false);
-  loop_poll();
-  return false;
-}
-
 bool virtioif_poll(struct netif *netif, u16_t budget)
 {
   struct virtioif *vif = virtioif_of(netif);
 
   LWIP_ASSERT_CORE_LOCKED();
   vif->interrupted = false;
-  if (vif->failed) {
-    return poll_failed(vif);
+  if (!virtioif_is_live(vif) && !virtioif_recover(vif)) {
+    loop_poll(); /* what lwIP sends to itself still arrives */
+    return false;
   }
   vif->corked = true;
   virtq_disarm(&vif->net.rx);
@@ -151,13 +116,14 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
     config_changed(vif);
   }
   virtioif_tx_reap(vif);
+  virtioif_tx_watch(vif);
   bool resumed = tx_resume(vif);
   u16_t received = virtioif_rx_receive(vif, budget);
   relieve_pool(vif);
   loop_poll();
   virtioif_rx_refill(vif);
-  if (vif->failed) {
-    return poll_failed(vif);
+  if (!virtioif_is_live(vif)) {
+    return true; /* the next poll sees to it */
   }
   if (virtio_net_kick(&vif->net, &vif->net.rx)) {
     vif->stats.kicks_rx++;
@@ -194,12 +160,14 @@ static bool tx_arm_for_sleep(struct virtioif *vif)
 bool virtioif_idle(struct netif *netif)
 {
   struct virtioif *vif = virtioif_of(netif);
-  bool link_is_stale = vif->failed && netif_is_link_up(netif);
 
-  if (vif->interrupted || link_is_stale || loop_pending() || vif->corked) {
+  if (vif->interrupted || loop_pending()) {
     return false;
   }
-  return vif->failed || !tx_arm_for_sleep(vif);
+  if (!virtioif_is_live(vif)) {
+    return !virtioif_recovery_is_due(vif);
+  }
+  return !vif->corked && !tx_arm_for_sleep(vif);
 }
 
 void virtioif_cork(struct netif *netif)
@@ -213,9 +181,11 @@ void virtioif_flush(struct netif *netif)
   struct virtioif *vif = virtioif_of(netif);
 
   LWIP_ASSERT_CORE_LOCKED();
-  virtioif_tso_close(vif);
-  vif->corked = false;
-  virtioif_tx_kick(vif);
+  if (virtioif_is_live(vif)) {
+    virtioif_tso_close(vif);
+    vif->corked = false;
+    virtioif_tx_kick(vif);
+  }
 }
 
 bool virtioif_isr(struct netif *netif)
@@ -268,15 +238,14 @@ static bool memory_is_valid(const struct virtioif_memory *memory)
 }
 
 /* The device-visible memory in order: rings, receive buffers, transmit slots, indirect tables. */
-static int init_device(struct virtioif *vif, const struct virtioif_params *params)
+static int init_device(struct virtioif *vif)
 {
-  const struct virtioif_memory *memory = params->memory;
+  const struct virtioif_memory *memory = vif->memory;
   size_t ring_bytes = VIRTIO_NET_RING_BYTES((size_t)memory->rx_size, (size_t)memory->tx_size);
   u8_t *rx_mem = (u8_t *)memory->dma + VIRTIO_ALIGN_UP(ring_bytes, VIRTIO_NET_RX_BUF_ALIGN);
-  u64_t off = params->features_off | (params->bridged ? VIRTIO_NET_F_GUEST_LARGE : 0);
   struct virtio_net_params net_params = {
-      .dev = params->dev,
-      .features = virtioif_csum_features(vif->netif) & ~off,
+      .dev = vif->net.dev,
+      .features = vif->features,
       .rx_size = memory->rx_size,
       .tx_size = memory->tx_size,
       .ring = memory->dma,
@@ -288,15 +257,50 @@ static int init_device(struct virtioif *vif, const struct virtioif_params *param
   return virtio_net_init(&vif->net, &net_params);
 }
 
-static void init_mac(struct virtioif *vif, const u8_t *wanted)
+/* What the device says of the interface may have changed when it comes back from a reset. */
+static void adopt_device(struct virtioif *vif)
+{
+  struct netif *netif = vif->netif;
+  u16_t mtu = vif->net.mtu;
+
+  netif->hwaddr_len = ETH_HWADDR_LEN;
+  if (vif->net.has_mac) {
+    memcpy(netif->hwaddr, vif->net.mac, ETH_HWADDR_LEN);
+  }
+  netif->mtu = mtu != 0 && mtu < VIRTIOIF_MTU ? mtu : VIRTIOIF_MTU;
+#if LWIP_IPV6
+  netif->mtu6 = netif->mtu;
+#endif
+}
+
+/* Buffers beyond what the queue takes are for lwIP to keep. */
+static void post_buffers(struct virtioif *vif)
+{
+  virtioif_rx_refill(vif);
+  vif->rx_held_max = (u16_t)(vif->rx_free + vif->rx_held);
+}
+
+int virtioif_start(struct virtioif *vif)
+{
+  vif->start_error = init_device(vif);
+  if (vif->start_error == VIRTIO_OK) {
+    adopt_device(vif);
+    virtioif_csum_init(vif);
+    virtioif_tx_init(vif);
+    virtioif_tso_init(vif);
+    post_buffers(vif);
+    virtio_net_start(&vif->net);
+  }
+  return vif->start_error;
+}
+
+/* For want of one from the device. */
+static void init_mac(struct netif *netif, const u8_t *wanted)
 {
   static const u8_t none[ETH_HWADDR_LEN] = {0};
-  u8_t *mac = vif->netif->hwaddr;
+  u8_t *mac = netif->hwaddr;
 
-  vif->netif->hwaddr_len = ETH_HWADDR_LEN;
-  if (vif->net.has_mac) {
-    memcpy(mac, vif->net.mac, ETH_HWADDR_LEN);
-  } else if (memcmp(wanted, none, ETH_HWADDR_LEN) != 0) {
+  if (memcmp(wanted, none, ETH_HWADDR_LEN) != 0) {
     memcpy(mac, wanted, ETH_HWADDR_LEN);
   } else {
     u32_t low = LWIP_RAND();
@@ -309,14 +313,10 @@ static void init_mac(struct virtioif *vif, const u8_t *wanted)
 
 static void init_netif(struct virtioif *vif, struct netif *netif)
 {
-  u16_t mtu = vif->net.mtu;
-
   netif->state = vif;
   netif->name[0] = IFNAME0;
   netif->name[1] = IFNAME1;
-  netif->mtu = mtu != 0 && mtu < VIRTIOIF_MTU ? mtu : VIRTIOIF_MTU;
 #if LWIP_IPV6
-  netif->mtu6 = netif->mtu;
   netif->output_ip6 = ethip6_output;
 #endif
 #if LWIP_IPV4
@@ -339,12 +339,21 @@ static void init_netif(struct virtioif *vif, struct netif *netif)
   MIB2_INIT_NETIF(netif, snmp_ifType_ethernet_csmacd, 0);
 }
 
-/* Buffers beyond what the queue takes are for lwIP to keep. */
-static void post_buffers(struct virtioif *vif)
+/* Take over what the caller said. */
+static void init_state(struct virtioif *vif, struct netif *netif,
+                       const struct virtioif_params *params)
 {
-  virtioif_rx_init(vif);
-  virtioif_rx_refill(vif);
-  vif->rx_held_max = vif->rx_free;
+  u64_t off = params->features_off | (params->bridged ? VIRTIO_NET_F_GUEST_LARGE : 0);
+
+  memset(vif, 0, sizeof(*vif));
+  vif->netif = netif;
+  vif->net.dev = params->dev;
+  vif->memory = params->memory;
+  vif->features = virtioif_csum_features(netif) & ~off;
+  vif->event = params->event;
+  vif->rx_copy_all = params->rx_copy_all;
+  vif->tso_pieces_max = params->tso_pieces_max;
+  vif->start_error = VIRTIO_ERR_ARG;
 }
 
 err_t virtioif_init(struct netif *netif)
@@ -355,33 +364,25 @@ err_t virtioif_init(struct netif *netif)
     return ERR_ARG;
   }
   struct virtioif *vif = params->vif;
-  memset(vif, 0, sizeof(*vif));
-  vif->netif = netif;
-  vif->memory = params->memory;
-  vif->rx_copy_all = params->rx_copy_all;
-  vif->tso_pieces_max = params->tso_pieces_max;
-  vif->init_error = VIRTIO_ERR_ARG;
+  init_state(vif, netif, params);
   if (params->dev == NULL || !memory_is_valid(params->memory)) {
     return ERR_ARG;
   }
-
-  vif->init_error = init_device(vif, params);
-  if (vif->init_error != VIRTIO_OK) {
-    return vif->init_error == VIRTIO_ERR_ARG ? ERR_ARG : ERR_IF;
+  virtioif_rx_init(vif);
+  int err = virtioif_start(vif);
+  if (err != VIRTIO_OK) {
+    return err == VIRTIO_ERR_ARG ? ERR_ARG : ERR_IF;
   }
-  init_mac(vif, params->mac);
+  if (!vif->net.has_mac) {
+    init_mac(netif, params->mac);
+  }
   init_netif(vif, netif);
-  virtioif_csum_init(vif);
-  virtioif_tx_init(vif);
-  virtioif_tso_init(vif);
-  post_buffers(vif);
-  virtio_net_start(&vif->net);
   return ERR_OK;
 }
 
 const char *virtioif_init_error(const struct virtioif *vif)
 {
-  switch (vif->init_error) {
+  switch (vif->start_error) {
   case VIRTIO_OK:
     return "no error";
   case VIRTIO_ERR_ARG:

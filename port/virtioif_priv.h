@@ -1,13 +1,14 @@
 /*
  * virtioif_priv.h: how the parts of virtioif see each other. Not for users.
  *
- *   virtioif.c        the netif: bring-up, poll, link, interrupt
- *   virtioif_rx.c     receive buffers and received frames
- *   virtioif_tx.c     transmit slots and frames sent one by one
- *   virtioif_tso.c    runs of TCP segments sent as one large frame
- *   virtioif_csum.c   who computes and who checks which checksum
- *   virtioif_chksum.c the Internet checksum in software
- *   virtioif_hooks.c  hooks for lwipopts.h
+ *   virtioif.c         the netif: bring-up, poll, link, interrupt
+ *   virtioif_recover.c a device that failed: reset, start again, give up
+ *   virtioif_rx.c      receive buffers and received frames
+ *   virtioif_tx.c      transmit slots and frames sent one by one
+ *   virtioif_tso.c     runs of TCP segments sent as one large frame
+ *   virtioif_csum.c    who computes and who checks which checksum
+ *   virtioif_chksum.c  the Internet checksum in software
+ *   virtioif_hooks.c   hooks for lwipopts.h
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -31,9 +32,39 @@ static inline bool virtioif_has(const struct virtioif *vif, u64_t feature)
   return virtio_has(vif->net.dev, feature);
 }
 
-/** The device broke the rules: touch it no more. The link goes down at the next poll, not here,
- * which may be deep inside lwIP's output. */
-void virtioif_device_failed(struct virtioif *vif);
+/*
+ * virtioif.c
+ */
+
+/** Bring the device up, for the first time or after a reset, and give it receive buffers. Returns
+ * an enum virtio_err, which virtioif_init_error() puts into words. */
+int virtioif_start(struct virtioif *vif);
+
+/** Tell lwIP of the link, if it is news. */
+void virtioif_link_changed(struct virtioif *vif, bool up);
+
+/*
+ * virtioif_recover.c
+ */
+
+/** True while the device works. Otherwise it is not to be touched. */
+static inline bool virtioif_is_live(const struct virtioif *vif)
+{
+  return vif->state == VIRTIOIF_LIVE;
+}
+
+/** The device is of no use without a reset. That is the next poll's work, not done here, which may
+ * be deep inside lwIP's output. */
+void virtioif_device_failed(struct virtioif *vif, enum virtioif_event why);
+
+/** Bring a failed device a step further. True: it is live again. */
+bool virtioif_recover(struct virtioif *vif);
+
+/** True if virtioif_recover() has something to do by now. */
+bool virtioif_recovery_is_due(const struct virtioif *vif);
+
+/** The transmit watchdog's look at the queue, once a poll. */
+void virtioif_tx_watch(struct virtioif *vif);
 
 /*
  * virtioif_rx.c
@@ -48,6 +79,9 @@ void virtioif_rx_refill(struct virtioif *vif);
 /** Hand frames to lwIP until budget receive buffers were taken, or a few more to finish a frame.
  * Returns how many. */
 u16_t virtioif_rx_receive(struct virtioif *vif, u16_t budget);
+
+/** Take all buffers back from a device that was reset. */
+void virtioif_rx_reclaim(struct virtioif *vif);
 
 /** Give up the frame of which some buffers are still missing. */
 void virtioif_rx_abandon(struct virtioif *vif);
@@ -67,6 +101,9 @@ err_t virtioif_linkoutput(struct netif *netif, struct pbuf *p);
 
 /** Drop the references to all frames that the device has read. */
 void virtioif_tx_reap(struct virtioif *vif);
+
+/** Drop the references to all other frames, too: the device was reset. */
+void virtioif_tx_reclaim(struct virtioif *vif);
 
 /** Give the device all frames added so far. */
 void virtioif_tx_kick(struct virtioif *vif);

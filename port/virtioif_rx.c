@@ -55,12 +55,12 @@ static struct pbuf *rxbuf_hold(struct virtioif *vif, const struct virtio_net_rx 
 }
 
 /* POSTED -> FREE. */
-static void rxbuf_drop(struct virtioif *vif, const struct virtio_net_rx *rx)
+static void rxbuf_drop(struct virtioif *vif, u16_t buffer)
 {
   SYS_ARCH_DECL_PROTECT(level);
 
   SYS_ARCH_PROTECT(level);
-  rxbuf_push(vif, rx->buffer);
+  rxbuf_push(vif, buffer);
   SYS_ARCH_UNPROTECT(level);
 }
 
@@ -94,6 +94,14 @@ void virtioif_rx_refill(struct virtioif *vif)
     vif->rx_free--;
   }
   SYS_ARCH_UNPROTECT(level);
+}
+
+void virtioif_rx_reclaim(struct virtioif *vif)
+{
+  u16_t buffer;
+  while (virtq_reclaim(&vif->net.rx, &buffer)) {
+    rxbuf_drop(vif, buffer);
+  }
 }
 
 /*
@@ -165,7 +173,7 @@ static void receive_single(struct virtioif *vif, const struct virtio_net_rx *rx)
     if (p != NULL) {
       pbuf_take(p, rx->data, rx->len);
     }
-    rxbuf_drop(vif, rx);
+    rxbuf_drop(vif, rx->buffer);
   }
   if (p != NULL) {
     deliver(vif, p, &rx->offload);
@@ -200,7 +208,7 @@ static void part_append(struct virtioif *vif, const struct virtio_net_rx *rx)
     part->bad = true;
   }
   if (part->bad) {
-    rxbuf_drop(vif, rx);
+    rxbuf_drop(vif, rx->buffer);
   } else {
     part->last->next = rxbuf_hold(vif, rx);
     part->last = part->last->next;
@@ -260,7 +268,7 @@ static void receive_first(struct virtioif *vif, const struct virtio_net_rx *rx)
   bool count_is_possible = rx->buffers >= 1 && rx->buffers <= vif->net.rx.size;
 
   if (rx->len == 0 || !count_is_possible) {
-    rxbuf_drop(vif, rx);
+    rxbuf_drop(vif, rx->buffer);
     LINK_STATS_INC(link.lenerr);
     count_drop(vif, &vif->stats.rx_drop_len);
   } else if (rx->buffers == 1) {
@@ -287,7 +295,7 @@ u16_t virtioif_rx_receive(struct virtioif *vif, u16_t budget)
     int got = part_is_open(vif) ? virtio_net_rx_take_more(&vif->net, &rx)
                                 : virtio_net_rx_take(&vif->net, &rx);
     if (got < 0) {
-      virtioif_device_failed(vif);
+      virtioif_device_failed(vif, VIRTIOIF_EVENT_QUEUE_BROKEN);
     }
     if (got != 1) {
       break;

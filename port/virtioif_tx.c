@@ -45,6 +45,7 @@ u8_t *virtioif_txslot_frame(const struct virtioif *vif, u16_t slot)
 
 void virtioif_tx_init(struct virtioif *vif)
 {
+  vif->tx_free = 0;
   for (u16_t i = vif->memory->tx_size; i-- > 0;) {
     txslot_push(vif, i);
   }
@@ -77,7 +78,15 @@ void virtioif_tx_reap(struct virtioif *vif)
     vif->tx_reaped = true;
   }
   if (got < 0) {
-    virtioif_device_failed(vif);
+    virtioif_device_failed(vif, VIRTIOIF_EVENT_QUEUE_BROKEN);
+  }
+}
+
+void virtioif_tx_reclaim(struct virtioif *vif)
+{
+  u16_t slot;
+  while (virtq_reclaim(&vif->net.tx, &slot)) {
+    virtioif_tx_release(vif, slot);
   }
 }
 
@@ -109,7 +118,7 @@ bool virtioif_tx_make_room(struct virtioif *vif, unsigned pieces)
   /* What was kept back has to move, or nothing ever completes. */
   virtioif_tso_close(vif);
   virtioif_tx_kick(vif);
-  while (!vif->failed && virtq_arm(&vif->net.tx)) {
+  while (virtioif_is_live(vif) && virtq_arm(&vif->net.tx)) {
     virtioif_tx_reap(vif); /* takes at least one frame a lap; what comes later interrupts */
     if (has_room(vif, pieces)) {
       if (!vif->tx_refused) {
@@ -302,7 +311,7 @@ err_t virtioif_linkoutput(struct netif *netif, struct pbuf *p)
   err_t err;
 
   LWIP_ASSERT_CORE_LOCKED();
-  if (vif->failed || !netif_is_link_up(netif)) {
+  if (!virtioif_is_live(vif) || !netif_is_link_up(netif)) {
     vif->stats.tx_drop_down++;
     err = ERR_IF;
   } else if (!len_is_valid(netif, p)) {

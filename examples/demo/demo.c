@@ -128,10 +128,20 @@ static void on_link(struct netif *changed)
   printf("virtioif: link %s\n", netif_is_link_up(changed) ? "up" : "down");
 }
 
+static void on_event(struct netif *changed, enum virtioif_event event)
+{
+  LWIP_UNUSED_ARG(changed);
+  printf("virtioif: %s\n", virtioif_event_text(event));
+  if (event == VIRTIOIF_EVENT_START_FAILED) {
+    printf("virtioif: %s\n", virtioif_init_error(&nic));
+  }
+}
+
 static void bring_up_device(void)
 {
   struct board_slot slot = find_device();
-  struct virtioif_params params = {.vif = &nic, .dev = &mmio.dev, .memory = &nic_memory};
+  struct virtioif_params params = {
+      .vif = &nic, .dev = &mmio.dev, .memory = &nic_memory, .event = on_event};
 
   if (netif_add_noaddr(&netif, &params, virtioif_init, ethernet_input) == NULL) {
     fail("the device at 0x%" PRIxPTR " cannot be used: %s", slot.base, virtioif_init_error(&nic));

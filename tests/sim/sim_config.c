@@ -167,3 +167,9 @@ void sim_net_set_mac_after(struct sim_device *dev, unsigned reads, const uint8_t
   memcpy(dev->mac_next, mac, 6);
   dev->mac_next_after = reads;
 }
+
+void sim_net_become(struct sim_device *dev, const struct sim_net_params *params)
+{
+  dev->params_next = *params;
+  dev->becoming = true;
+}

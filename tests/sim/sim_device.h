@@ -230,6 +230,10 @@ unsigned sim_net_tx_held(const struct sim_device *dev);
 void sim_net_set_link(struct sim_device *dev, bool up);
 void sim_net_set_mac(struct sim_device *dev, const uint8_t mac[6]);
 
+/** What the device offers from its next reset on: a host that came back as another. The version
+ * stays. */
+void sim_net_become(struct sim_device *dev, const struct sim_net_params *params);
+
 /** Change the address in the middle of the next configuration read: after so many accesses. */
 void sim_net_set_mac_after(struct sim_device *dev, unsigned reads, const uint8_t mac[6]);
 

@@ -189,6 +189,8 @@ struct sim_queue_setup {
 struct sim_device {
   struct sim_device *next;
   struct sim_net_params params;
+  struct sim_net_params params_next; /* from the next reset on */
+  bool becoming;                     /* there are such */
   struct sim_faults faults;
   struct sim_counters count;
   uintptr_t base;

@@ -42,6 +42,11 @@ void sim_device_reset(struct sim_device *dev)
   dev->isr_read = 0;
   dev->held_count = 0;
   dev->burst_used = false;
+  if (dev->becoming) {
+    dev->becoming = false;
+    dev->params = dev->params_next;
+    sim_config_fill(dev);
+  }
 }
 
 static void reset_asked(struct sim_device *dev)

@@ -686,44 +686,6 @@ static void two_interfaces_answer_their_own_peers(void **state)
   }
 }
 
-/*
- * A device that has failed
- */
-
-/* meets: drv-status-4 */
-static void a_device_that_needs_a_reset_is_left_and_the_link_goes_down(void **state)
-{
-  (void)state;
-  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
-    struct host *host = host_live((enum host_kind)kind);
-    sim_needs_reset(host->dev, true);
-    host_run(host);
-    assert_false(netif_is_link_up(&host->netif));
-    assert_int_equal(host_news(host).device_errors, 1);
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, 60, PBUF_RAM);
-    assert_int_equal(host->netif.linkoutput(&host->netif, p), ERR_IF);
-    pbuf_free(p);
-    host_run(host);
-    assert_true(virtioif_idle(&host->netif)); /* the main loop can sleep */
-    host_check_buffers(host);
-  }
-}
-
-static void a_device_that_breaks_its_queue_is_left_and_the_loop_can_sleep(void **state)
-{
-  (void)state;
-  for (unsigned queue = 0; queue < 2; queue++) {
-    struct host *host = host_live(HOST_MODERN);
-    sim_lie_used(host->dev, queue, 0x1234, 0);
-    host_run(host);
-    assert_false(netif_is_link_up(&host->netif));
-    assert_true(host_news(host).device_errors >= 1);
-    assert_false(virtioif_poll(&host->netif, 64));
-    assert_true(virtioif_idle(&host->netif));
-    host_check_buffers(host);
-  }
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -755,8 +717,6 @@ int main(void)
       HOST_TEST(a_refused_segment_leaves_with_the_next_completion),
       HOST_TEST(tcp_flows_although_frames_are_lost),
       HOST_TEST(two_interfaces_answer_their_own_peers),
-      HOST_TEST(a_device_that_needs_a_reset_is_left_and_the_link_goes_down),
-      HOST_TEST(a_device_that_breaks_its_queue_is_left_and_the_loop_can_sleep),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,20 @@ extern "C" {
 
 struct virtioif;
 
+/** What happens to an interface beside its ordinary work, for virtioif_params::event. */
+enum virtioif_event {
+  VIRTIOIF_EVENT_QUEUE_BROKEN, /**< The device broke the rules of a queue; a reset follows. */
+  VIRTIOIF_EVENT_NEEDS_RESET, /**< It set DEVICE_NEEDS_RESET or lost its status; a reset follows. */
+  VIRTIOIF_EVENT_TX_STALLED,  /**< VIRTIOIF_TX_TIMEOUT_MS without a frame sent: it was notified
+                                   once more. */
+  VIRTIOIF_EVENT_TX_TIMEOUT,  /**< As long again: a reset follows. */
+  VIRTIOIF_EVENT_RESET_WANTED, /**< virtioif_reset() was called. */
+  VIRTIOIF_EVENT_START_FAILED, /**< The device did not come back: virtioif_init_error() says why.
+                                    It is tried again later. */
+  VIRTIOIF_EVENT_RECOVERED,    /**< The device works again. */
+  VIRTIOIF_EVENT_GIVEN_UP,     /**< Last attempt failed: FAILED is set, the link stays down. */
+};
+
 /** What happened so far. All count up from virtioif_init() and wrap at 2^32. */
 struct virtioif_stats {
   u32_t rx_frames;         /**< Frames handed to lwIP. */
@@ -65,7 +79,10 @@ struct virtioif_stats {
   u32_t interrupts;        /**< Interrupts that were this device's. */
   u32_t interrupts_config; /**< Of these, how many told of a configuration change. */
   u32_t link_changes;      /**< Times the link went up or down. */
-  u32_t device_errors;     /**< Times the device broke the rules or asked for a reset. */
+  u32_t device_errors;     /**< Times the device broke the rules, asked for a reset or was stuck. */
+  u32_t tx_stalls;         /**< Times it was notified once more because no frame was sent. */
+  u32_t recoveries;        /**< Times it came back from a reset. */
+  u32_t start_errors;      /**< Times it did not. */
 };
 
 /** How many buffers are where. At rest free + posted + held is the number of receive buffers. */
@@ -149,6 +166,35 @@ struct virtioif_params {
                          what comes in must fit the other ports. */
   u16_t tso_pieces_max; /**< Most pieces of one large frame, 2 to VIRTIOIF_TSO_PIECES; 0: that. */
   u64_t features_off;   /**< VIRTIO_F_..., VIRTIO_NET_F_... masks not to negotiate. */
+  /** Told of each event, for a log; may be NULL. May run deep inside lwIP: it should note or print
+   * the event and call nothing of lwIP's nor of virtioif's but virtioif_event_text() and
+   * virtioif_init_error(). */
+  void (*event)(struct netif *netif, enum virtioif_event event);
+};
+
+/** Where an interface stands with its device. Private. */
+enum virtioif_state {
+  VIRTIOIF_LIVE,     /**< It works. */
+  VIRTIOIF_BROKEN,   /**< It failed; the next poll resets it. */
+  VIRTIOIF_STOPPED,  /**< It is to be started again. */
+  VIRTIOIF_GIVEN_UP, /**< It is left alone. */
+  VIRTIOIF_REMOVED,  /**< virtioif_remove() was called. */
+};
+
+/** The way back to a device that works. Private. */
+struct virtioif_recovery {
+  u32_t retry_at_ms;   /**< Time of the next attempt. */
+  u32_t started_at_ms; /**< Time of the last that worked. */
+  u8_t attempts;       /**< How many there were since the device last ran for a while. */
+  bool may_give_up;    /**< There is a last attempt. */
+};
+
+/** The transmit watchdog. Private. */
+struct virtioif_tx_watch {
+  u32_t since_ms;    /**< Time of the first poll without a frame sent. */
+  u16_t used_idx;    /**< Place in the used ring. */
+  u8_t polls;        /**< Polls without a frame sent. */
+  bool kicked_again; /**< The device was notified once more. */
 };
 
 /** A received frame of which some buffers are still missing. Private. */
@@ -215,11 +261,15 @@ struct virtioif {
   bool tx_refused;                      /**< A frame met a full queue; its interrupt is armed. */
   bool tx_reaped;                       /**< Since then a frame was finished. */
   bool tso;                             /**< Large send was negotiated. */
-  bool failed;                          /**< The device is given up. */
+  enum virtioif_state state;            /**< Whether the device works. */
+  struct virtioif_recovery recovery;    /**< What is done about it if not. */
+  struct virtioif_tx_watch tx_watch;    /**< Whether it still sends. */
   volatile bool interrupted;            /**< Set by virtioif_isr(), cleared before a poll works. */
   volatile bool config_changed;         /**< The same for a configuration change. */
-  int init_error;                       /**< enum virtio_err of virtioif_init(). */
-  struct virtioif_stats stats;          /**< The counters. */
+  u64_t features;                       /**< Feature bits that may be negotiated. */
+  int start_error;                      /**< enum virtio_err of the last start. */
+  void (*event)(struct netif *, enum virtioif_event); /**< virtioif_params::event */
+  struct virtioif_stats stats;                        /**< The counters. */
 };
 
 /**
@@ -240,7 +290,8 @@ struct virtioif {
 err_t virtioif_init(struct netif *netif);
 
 /**
- * Why the last virtioif_init() with this state failed, in words, for a log.
+ * Why the last virtioif_init() with this state failed, or the last attempt to start the device
+ * again, in words, for a log.
  *
  * @param vif the state
  * @return a constant string
@@ -294,6 +345,36 @@ void virtioif_flush(struct netif *netif);
  * @return true if the interrupt was this device's
  */
 bool virtioif_isr(struct netif *netif);
+
+/**
+ * Reset the device and bring it up again, with the next virtioif_poll(): for a device that seems to
+ * work and does not, or one that was given up. The link goes down and up, connections go on, what
+ * was on its way out is lost.
+ *
+ * @param netif an interface made by virtioif_init()
+ */
+void virtioif_reset(struct netif *netif);
+
+/**
+ * Remove the interface: netif_remove(), what is on its way out is sent if the device still sends,
+ * and the device is reset. Not from inside virtioif_poll(), that is, from a callback of lwIP. The
+ * device's interrupt has to be masked before.
+ *
+ * @param netif an interface made by virtioif_init(); afterwards only virtioif_rx_usage() and
+ *              virtioif_stats() may be called for it
+ * @return ERR_OK: all memory is the caller's again; ERR_INPROGRESS: lwIP or the application still
+ *         holds received pbufs, and memory and state have to stay until virtioif_rx_usage() says
+ *         held == 0; ERR_TIMEOUT: the reset never ended, the device may still write to the memory
+ */
+err_t virtioif_remove(struct netif *netif);
+
+/**
+ * An event in words, for a log.
+ *
+ * @param event any value
+ * @return a constant string
+ */
+const char *virtioif_event_text(enum virtioif_event event);
 
 /**
  * The counters.

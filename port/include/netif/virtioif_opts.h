@@ -62,6 +62,50 @@
 #define VIRTIOIF_TSO_TABLES 8
 #endif
 
+/**
+ * VIRTIOIF_TX_TIMEOUT_MS: a device that has frames to send and sends none for so long, and for
+ * three polls, is notified once more; after as long again it is reset. Milliseconds, 1000 to 60000.
+ */
+#ifndef VIRTIOIF_TX_TIMEOUT_MS
+#define VIRTIOIF_TX_TIMEOUT_MS 5000
+#endif
+
+/**
+ * VIRTIOIF_RESET_ATTEMPTS: how often in a row a device that failed is reset and started again
+ * before it is given up. Range 1 to 16.
+ */
+#ifndef VIRTIOIF_RESET_ATTEMPTS
+#define VIRTIOIF_RESET_ATTEMPTS 10
+#endif
+
+/**
+ * VIRTIOIF_RESET_WAIT_MS: the wait before the second attempt; each further wait is twice as long.
+ * Milliseconds, 1 to 1000.
+ */
+#ifndef VIRTIOIF_RESET_WAIT_MS
+#define VIRTIOIF_RESET_WAIT_MS 100
+#endif
+
+/**
+ * VIRTIOIF_STABLE_MS: a device that has worked for so long since its last start is as good as new:
+ * when it fails attempts are counted from the first. Milliseconds, 1000 to 3600000.
+ */
+#ifndef VIRTIOIF_STABLE_MS
+#define VIRTIOIF_STABLE_MS 60000
+#endif
+
+#if VIRTIOIF_TX_TIMEOUT_MS < 1000 || VIRTIOIF_TX_TIMEOUT_MS > 60000
+#error "VIRTIOIF_TX_TIMEOUT_MS: 1000 to 60000"
+#endif
+#if VIRTIOIF_RESET_ATTEMPTS < 1 || VIRTIOIF_RESET_ATTEMPTS > 16
+#error "VIRTIOIF_RESET_ATTEMPTS: 1 to 16"
+#endif
+#if VIRTIOIF_RESET_WAIT_MS < 1 || VIRTIOIF_RESET_WAIT_MS > 1000
+#error "VIRTIOIF_RESET_WAIT_MS: 1 to 1000"
+#endif
+#if VIRTIOIF_STABLE_MS < 1000 || VIRTIOIF_STABLE_MS > 3600000
+#error "VIRTIOIF_STABLE_MS: 1000 to 3600000"
+#endif
 #if VIRTIOIF_TSO_PIECES < 18 || VIRTIOIF_TSO_PIECES > 1024
 #error "VIRTIOIF_TSO_PIECES: 18 to 1024"
 #endif
