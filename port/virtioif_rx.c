@@ -262,10 +262,12 @@ static bool part_is_open(const struct virtioif *vif)
   return vif->rx_part.first != NULL;
 }
 
-/* A buffer that starts a frame. */
+/* A buffer that starts a frame. One that is to go on over more buffers than were ever posted would
+ * wait for them for ever. */
 static void receive_first(struct virtioif *vif, const struct virtio_net_rx *rx)
 {
-  bool count_is_possible = rx->buffers >= 1 && rx->buffers <= vif->net.rx.size;
+  u16_t most = LWIP_MIN(vif->net.rx.size, vif->memory->rx_buffers);
+  bool count_is_possible = rx->buffers >= 1 && rx->buffers <= most;
 
   if (rx->len == 0 || !count_is_possible) {
     rxbuf_drop(vif, rx->buffer);

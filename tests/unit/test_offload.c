@@ -950,6 +950,31 @@ static void num_buffers_that_lie_cost_frames_and_no_buffers(void **state)
   }
 }
 
+/* A count that the queue could hold, but of which there are fewer buffers. */
+static void num_buffers_beyond_all_buffers_cost_one_frame(void **state)
+{
+  (void)state;
+  struct sim_net_params params = host_device(HOST_MODERN);
+  params.features |= LRO_FEATURES;
+  struct host *host = host_create(&params, 32, 16, 20);
+  assert_int_equal(host_add(host), ERR_OK);
+  host_configure(host);
+  host_run(host);
+  host->before = *virtioif_stats(&host->netif);
+  struct peer_frame frame;
+  peer_raw(host, &frame, 300, 1);
+  for (u16_t lie = 21; lie <= 32; lie++) {
+    struct sim_hdr hdr = {.num_buffers = lie};
+    assert_true(sim_net_deliver_with(host->dev, &hdr, frame.bytes, frame.len));
+    host_run(host);
+    assert_int_equal(host_news(host).rx_drop_len, lie - 20);
+    assert_int_equal(virtioif_rx_usage(&host->netif).posted, 20);
+  }
+  peer_send(host, &frame);
+  host_run(host);
+  assert_int_equal(host_news(host).rx_frames, 1);
+}
+
 /* The device shows the buffers of one frame one by one. */
 static void a_frame_that_comes_in_parts_waits_for_the_rest(void **state)
 {
@@ -1103,6 +1128,7 @@ int main(void)
       HOST_TEST(merged_frames_of_every_length_are_one_chain),
       HOST_TEST(merged_frames_that_are_held_do_not_empty_the_ring),
       HOST_TEST(num_buffers_that_lie_cost_frames_and_no_buffers),
+      HOST_TEST(num_buffers_beyond_all_buffers_cost_one_frame),
       HOST_TEST(a_frame_that_comes_in_parts_waits_for_the_rest),
       HOST_TEST(a_device_that_fails_within_a_merged_frame_keeps_nothing_of_it),
       HOST_TEST(frames_too_long_for_lwip_are_dropped_whole),
