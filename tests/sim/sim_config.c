@@ -72,6 +72,9 @@ static void check_field(const struct sim_device *dev, unsigned offset, unsigned 
     sim_breach("drv-mmio-reg-1", "configuration read at %u, of %u bytes", offset, width);
     return;
   }
+  if (offset + width > dev->params.config_bytes) {
+    sim_breach("drv-config-5", "configuration read at %u, which this device does not have", offset);
+  }
   for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
     unsigned end = fields[i].offset + fields[i].width;
     if (offset < fields[i].offset || offset >= end) {

@@ -65,6 +65,7 @@ extern "C" {
 #define SIM_F_ACCESS_PLATFORM (UINT64_C(1) << 33)
 #define SIM_F_RING_PACKED     (UINT64_C(1) << 34)
 #define SIM_F_ORDER_PLATFORM  (UINT64_C(1) << 36)
+#define SIM_F_GUEST_HDRLEN    (UINT64_C(1) << 59)
 
 struct sim_device;
 
@@ -109,6 +110,7 @@ struct sim_net_params {
   uint8_t mac[6];                 /**< Configuration: address. */
   uint16_t status;                /**< Configuration: bit 0 link up, bit 1 announce. */
   uint16_t mtu;                   /**< Configuration: MTU. */
+  uint32_t config_bytes;          /**< Size of the configuration space; all there is by default. */
   uint32_t tx_frame_max;          /**< Longest frame it may be sent while F_MTU is not used. */
   bool clean;                     /**< It starts reset, not as somebody before left it. */
   bool noncoherent;               /**< It does not snoop the CPU's caches. */

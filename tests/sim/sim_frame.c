@@ -163,6 +163,10 @@ static void check_gso(const struct sim_device *dev, const struct sim_hdr *hdr)
   if (tunnel != 0 && (hdr->flags & 0x02) != 0) {
     sim_breach("drv-net-tx-34", "gso_type %02x, flags %02x", hdr->gso_type, hdr->flags);
   }
+  if (tunnel != 0 && (hdr->flags & 0x08) != 0) {
+    sim_breach("drv-net-tx-13", "gso_type %02x, flags %02x", hdr->gso_type, hdr->flags);
+    sim_breach("drv-net-tx-16", "gso_type %02x, flags %02x", hdr->gso_type, hdr->flags);
+  }
   bool known = false;
   for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
     if ((hdr->gso_type & 0x1f) == types[i].type) {
@@ -193,12 +197,37 @@ static size_t gso_hdr_bytes(const struct sim_frame *frame)
   return l4 + 13 <= frame->len ? l4 + 4u * (frame->bytes[l4 + 12] >> 4) : SIZE_MAX;
 }
 
-static void check_gso_length(const struct sim_frame *frame)
+/* Offset of the IP header, behind a VLAN tag if there is one; 0 if it is no IP packet. */
+static size_t find_ip(const uint8_t *frame, size_t len)
+{
+  size_t type_at = len > ETH_HDR_BYTES + 4 && read16(frame + 12) == 0x8100 ? 16 : 12;
+  unsigned type = read16(frame + type_at);
+  bool room = len >= type_at + 2 + (type == 0x86dd ? 40 : 20);
+  return (type == 0x0800 || type == 0x86dd) && room ? type_at + 2 : 0;
+}
+
+/* TCP with the flag CWR, which the device would repeat in each segment. */
+static bool is_congestion_answer(const struct sim_frame *frame)
+{
+  size_t ip = find_ip(frame->bytes, frame->len);
+  size_t flags = frame->hdr.csum_start + 13u;
+  return ip != 0 && frame->hdr.csum_start > ip && flags < frame->len &&
+         (frame->bytes[flags] & 0x80) != 0;
+}
+
+static void check_gso_length(const struct sim_device *dev, const struct sim_frame *frame)
 {
   size_t headers = gso_hdr_bytes(frame);
   if (headers >= frame->len || frame->hdr.hdr_len < headers) {
     sim_breach("drv-net-tx-27", "hdr_len %u, headers of %u bytes", frame->hdr.hdr_len,
                (unsigned)headers);
+  }
+  if (has(dev, SIM_F_GUEST_HDRLEN) && frame->hdr.hdr_len != headers) {
+    sim_breach("drv-net-tx-26", "hdr_len %u, headers of %u bytes", frame->hdr.hdr_len,
+               (unsigned)headers);
+  }
+  if (is_congestion_answer(frame) && !has(dev, SIM_F_HOST_ECN)) {
+    sim_breach("drv-net-tx-9", "a large frame with CWR");
   }
   if (frame->len > 65535 + ETH_HDR_BYTES + 4) {
     sim_breach("own-tx-long", "large frame of %u bytes", (unsigned)frame->len);
@@ -229,15 +258,6 @@ static void check_flags(const struct sim_device *dev, const struct sim_hdr *hdr)
       (hdr->hdr_len | hdr->gso_size | hdr->csum_start | hdr->csum_offset) != 0) {
     sim_breach("own-tx-header-stale", "a plain frame's header is not all zero");
   }
-}
-
-/* Offset of the IP header, behind a VLAN tag if there is one; 0 if it is no IP packet. */
-static size_t find_ip(const uint8_t *frame, size_t len)
-{
-  size_t type_at = len > ETH_HDR_BYTES + 4 && read16(frame + 12) == 0x8100 ? 16 : 12;
-  unsigned type = read16(frame + type_at);
-  bool room = len >= type_at + 2 + (type == 0x86dd ? 40 : 20);
-  return (type == 0x0800 || type == 0x86dd) && room ? type_at + 2 : 0;
 }
 
 /* Where NEEDS_CSUM points; false if that is nowhere. */
@@ -339,7 +359,7 @@ void sim_frame_check(const struct sim_device *dev, struct sim_frame *frame, cons
     check_pseudo(frame);
   }
   if (frame->hdr.gso_type != GSO_NONE) {
-    check_gso_length(frame);
+    check_gso_length(dev, frame);
     return; /* sums are made for each of the segments: sim_frame_segment() */
   }
   if (needs_csum) {

@@ -21,6 +21,7 @@ struct sim_net_params sim_net_defaults(uint32_t version)
                                   .mac = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56},
                                   .status = 1,
                                   .mtu = 1500,
+                                  .config_bytes = SIM_CONFIG_BYTES,
                                   .tx_frame_max = ETH_FRAME_BYTES};
   params.features |= version == 1 ? SIM_F_ANY_LAYOUT : SIM_F_VERSION_1;
   return params;

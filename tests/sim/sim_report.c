@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BREACHES_MAX = 256, TOLERATED_MAX = 16, TEXT_BYTES = 160 };
+enum { BREACHES_MAX = 256, TOLERATED_MAX = 32, TEXT_BYTES = 160 };
 
 struct breach {
   const char *id;

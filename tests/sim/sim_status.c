@@ -190,6 +190,7 @@ static void check_features(const struct sim_device *dev)
   expect_accepted(dev, SIM_F_VERSION_1, "drv-rsvd-1");
   expect_accepted(dev, SIM_F_ACCESS_PLATFORM, "drv-rsvd-2");
   expect_accepted(dev, SIM_F_ORDER_PLATFORM, "drv-rsvd-6");
+  expect_accepted(dev, SIM_F_GUEST_HDRLEN, "drv-net-tx-32");
 }
 
 /*

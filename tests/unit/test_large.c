@@ -258,6 +258,7 @@ enum change {
   RST,
   URG,
   ECE,
+  CWR,
   SHORT,
   LONG,
   SEQ_GAP,
@@ -303,8 +304,9 @@ static void make_packet(const struct maker *m, enum change change, u16_t len)
   way.dest_mac[5] ^= change == DEST_MAC ? 1 : 0;
   way.src[m->ipv6 ? 15 : 3] ^= change == SRC_ADDR ? 8 : 0;
   way.dest[m->ipv6 ? 15 : 3] ^= change == DEST_ADDR ? 8 : 0;
-  static const u8_t flags[CHANGES] = {[PSH] = PACKET_PSH, [FIN] = PACKET_FIN, [SYN] = PACKET_SYN,
-                                      [RST] = PACKET_RST, [URG] = PACKET_URG, [ECE] = 0x40};
+  static const u8_t flags[CHANGES] = {
+      [PSH] = PACKET_PSH, [FIN] = PACKET_FIN, [SYN] = PACKET_SYN, [RST] = PACKET_RST,
+      [URG] = PACKET_URG, [ECE] = 0x40,       [CWR] = 0x80};
   struct packet_tcp tcp = {.src = change == SRC_PORT ? 3 : 1,
                            .dest = change == DEST_PORT ? 4 : 2,
                            .seq = m->seq,
@@ -408,6 +410,7 @@ static void what_does_not_continue_a_run_ends_it(void **state)
       [RST] = {"RST", {2, 1, 2}},
       [URG] = {"URG", {2, 1, 2}},
       [ECE] = {"ECE", {2, 1, 2}},
+      [CWR] = {"CWR", {2, 1, 2}},
       [SHORT] = {"short", {3, 2}},
       [LONG] = {"long", {2, 2, 1}}, /* the next one is the short one of a new run */
       [SEQ_GAP] = {"sequence", {2, 3}},
@@ -439,6 +442,58 @@ static void what_does_not_continue_a_run_ends_it(void **state)
       virtioif_flush(&host->netif);
       bool matters = change != ID_GAP || !ipv6; /* IPv6 has none */
       expect_groups(host, matters ? cases[change].groups : all, cases[change].name);
+      finish(&m);
+    }
+    next_host();
+  }
+}
+
+/* What a segment says of congestion it says once; cut from a large frame, each piece would. */
+static void segments_with_congestion_flags_are_not_joined(void **state)
+{
+  (void)state;
+  static const enum change flags[] = {ECE, CWR};
+  static const u8_t groups[] = {1, 1, 1, 0};
+  for (size_t f = 0; f < COUNT(flags); f++) {
+    for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+      struct sim_net_params params = device_with(HOST_MODERN, TSO_FEATURES);
+      struct host *host = host_with(&params, 64, 0);
+      struct maker m = {.host = host, .ipv6 = ipv6 != 0};
+      want_nothing();
+      virtioif_cork(&host->netif);
+      for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(send_segment(&m, flags[f]), ERR_OK);
+      }
+      virtioif_flush(&host->netif);
+      expect_groups(host, groups, "congestion");
+      finish(&m);
+      next_host();
+    }
+  }
+}
+
+/* With and without TCP options; the device counts on it where that was negotiated. */
+static void the_length_of_the_headers_is_told_exactly(void **state)
+{
+  (void)state;
+  for (unsigned offered = 0; offered < 2; offered++) {
+    struct sim_net_params params =
+        device_with(HOST_MODERN, TSO_FEATURES | (offered ? SIM_F_GUEST_HDRLEN : 0));
+    struct host *host = host_with(&params, 64, 0);
+    assert_int_equal((sim_accepted(host->dev) & SIM_F_GUEST_HDRLEN) != 0, offered);
+    for (unsigned variant = 0; variant < 4; variant++) {
+      bool options = (variant & 1) != 0;
+      struct maker m = {.host = host, .ipv6 = (variant & 2) != 0};
+      want_nothing();
+      peer_forget(host);
+      virtioif_cork(&host->netif);
+      for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(send_segment(&m, options ? OPTIONS : NOTHING), ERR_OK);
+      }
+      virtioif_flush(&host->netif);
+      assert_int_equal(peer_got_count(host), 1);
+      assert_int_equal(peer_got(host, 0)->hdr.hdr_len,
+                       14 + (m.ipv6 ? 40 : 20) + (options ? 32 : 20));
       finish(&m);
     }
     next_host();
@@ -897,6 +952,8 @@ int main(void)
       HOST_TEST(outside_a_lap_each_segment_leaves_at_once),
       HOST_TEST(what_a_poll_makes_lwip_send_leaves_when_it_ends),
       HOST_TEST(what_does_not_continue_a_run_ends_it),
+      HOST_TEST(segments_with_congestion_flags_are_not_joined),
+      HOST_TEST(the_length_of_the_headers_is_told_exactly),
       HOST_TEST(a_push_begins_no_run),
       HOST_TEST(a_run_ends_before_its_length_overflows),
       HOST_TEST(a_run_has_no_more_pieces_than_allowed),

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-  QUEUE_SIZE = 8,
+  QUEUE_SIZE = 32,
   PAGE = 4096,
   USED_OFFSET = 2048, /* modern: anywhere aligned */
   AVAIL_OFFSET = 16 * QUEUE_SIZE,
@@ -1085,66 +1085,6 @@ static void send_with_header_byte(struct hand *h, unsigned offset, uint8_t value
   sim_run(h->dev);
 }
 
-static void sin_header_flags(struct hand *h)
-{
-  sim_tolerate("drv-net-tx-22");
-  send_with_header_byte(h, 0, 1);
-}
-
-static void sin_header_data_valid(struct hand *h)
-{
-  sim_tolerate("drv-net-tx-3");
-  send_with_header_byte(h, 0, 2);
-}
-
-static void sin_header_gso(struct hand *h)
-{
-  sim_tolerate("drv-net-tx-5");
-  sim_tolerate("drv-net-tx-24");
-  sim_tolerate("drv-net-tx-25");
-  sim_tolerate("drv-net-tx-27");
-  send_with_header_byte(h, 1, 1);
-}
-
-/* What is known of tunnels here is that nobody may use them. */
-static void sin_tunnel(struct hand *h, uint8_t flags, uint8_t gso_type)
-{
-  static const char *const others[] = {"drv-net-tx-3",  "drv-net-tx-5",  "drv-net-tx-7",
-                                       "drv-net-tx-11", "drv-net-tx-15", "drv-net-tx-23",
-                                       "drv-net-tx-24", "drv-net-tx-25", "drv-net-tx-27",
-                                       "drv-net-tx-33", "own-tx-gso"};
-  for (size_t i = 0; i < COUNT(others); i++) {
-    sim_tolerate(others[i]);
-  }
-  start(h);
-  sim_pace(h->dev, SIM_LAZY);
-  uint8_t *bytes = send_frame(h, 0, 60);
-  bytes[0] = flags;
-  bytes[1] = gso_type;
-  wr(h, 0x050, SIM_TX);
-  sim_run(h->dev);
-}
-
-static void sin_tunnel_twice(struct hand *h)
-{
-  sin_tunnel(h, 0, 0x61);
-}
-
-static void sin_tunnel_ufo(struct hand *h)
-{
-  sin_tunnel(h, 0, 0x23);
-}
-
-static void sin_tunnel_sum_without_tunnel(struct hand *h)
-{
-  sin_tunnel(h, 8, 0);
-}
-
-static void sin_tunnel_data_valid(struct hand *h)
-{
-  sin_tunnel(h, 2, 0x21);
-}
-
 static void sin_header_num_buffers(struct hand *h)
 {
   send_with_header_byte(h, 10, 1);
@@ -1177,6 +1117,26 @@ static void sin_wrong_ip_checksum(struct hand *h)
   eth[17] = 20;
   wr(h, 0x050, SIM_TX);
   sim_run(h->dev);
+}
+
+static void sin_scattered(struct hand *h)
+{
+  enum { PIECES = 21, PIECE_BYTES = 64 };
+  start(h);
+  uint8_t *bytes = support_alloc(PIECES * PIECE_BYTES, 64);
+  memset(bytes, 0, PIECES * PIECE_BYTES);
+  for (unsigned i = 0; i < PIECES; i++) {
+    put_desc(h, SIM_TX, i, bytes + i * PIECE_BYTES, PIECE_BYTES, i + 1 < PIECES, i + 1);
+  }
+  publish(h, SIM_TX, 0);
+  wr(h, 0x050, SIM_TX);
+}
+
+static void sin_any_layout_not_accepted(struct hand *h)
+{
+  sim_tolerate("leg-net-framing-1");
+  sim_tolerate("drv-net-rxbuf-2");
+  start_as(h, SIM_F_MAC | SIM_F_STATUS);
 }
 
 static const struct sin sins[] = {
@@ -1283,17 +1243,12 @@ static const struct sin sins[] = {
     {"drv-net-rxbuf-2", 2, sin_receive_buffer_too_small},
     {"own-tx-long", 2, sin_frame_too_long},
     {"own-tx-short", 2, sin_frame_too_short},
-    {"drv-net-tx-3", 2, sin_header_flags},
-    {"drv-net-tx-33", 2, sin_header_data_valid},
-    {"drv-net-tx-23", 2, sin_header_gso},
-    {"drv-net-tx-18", 2, sin_tunnel_twice},
-    {"drv-net-tx-17", 2, sin_tunnel_ufo},
-    {"drv-net-tx-19", 2, sin_tunnel_sum_without_tunnel},
-    {"drv-net-tx-34", 2, sin_tunnel_data_valid},
     {"drv-net-tx-2", 2, sin_header_num_buffers},
     {"own-tx-header-stale", 2, sin_header_stale},
     {"own-sent-changed", 2, sin_sent_bytes_changed},
     {"drv-net-tx-4", 2, sin_wrong_ip_checksum},
+    {"drv-framing-2", 2, sin_scattered},
+    {"leg-rsvd-1", 1, sin_any_layout_not_accepted},
 };
 
 static void run_sin(const struct sin *sin, const struct sim_net_params *params)
@@ -1338,8 +1293,214 @@ static void each_wrong_feature_is_noticed_although_offered(void **state)
   };
   for (size_t i = 0; i < COUNT(wrong); i++) {
     struct sim_net_params params = sim_net_defaults(2);
-    params.features = UINT64_MAX & ~(SIM_F_ACCESS_PLATFORM | SIM_F_ORDER_PLATFORM | SIM_F_MTU);
+    params.features = UINT64_MAX & ~(SIM_F_ACCESS_PLATFORM | SIM_F_ORDER_PLATFORM | SIM_F_MTU |
+                                     SIM_F_GUEST_HDRLEN);
     run_sin(&wrong[i], &params);
+    support_end(NULL);
+  }
+  sim_begin();
+}
+
+/*
+ * What can only be done wrong with a feature
+ */
+
+static void sin_offer_declined(struct hand *h)
+{
+  negotiate(h);
+}
+
+static void sin_bit_30(struct hand *h)
+{
+  sim_tolerate("drv-feat-5");
+  start_as(h, good_features(h) | UINT64_C(1) << 30);
+}
+
+static void sin_hash_report_alone(struct hand *h)
+{
+  negotiate_as(h, good_features(h) | UINT64_C(1) << 57);
+}
+
+static void sin_extra_filters_alone(struct hand *h)
+{
+  negotiate_as(h, good_features(h) | UINT64_C(1) << 20);
+}
+
+static void sin_config_that_is_not_there(struct hand *h)
+{
+  negotiate(h);
+  rd(h, 0x0fc);
+  virtio_hal_read16(sim_base(h->dev) + 0x106);
+}
+
+static void sin_buffer_below_the_mtu(struct hand *h)
+{
+  start_as(h, good_features(h) | SIM_F_MTU);
+}
+
+static void sin_frame_above_the_mtu(struct hand *h)
+{
+  start_as(h, good_features(h) | SIM_F_MTU);
+  send_frame(h, 0, 1015);
+  wr(h, 0x050, SIM_TX);
+}
+
+static void sin_buffer_for_no_large_frame(struct hand *h)
+{
+  start_as(h, good_features(h) | SIM_F_GUEST_CSUM | SIM_F_GUEST_TSO4);
+}
+
+static void sin_buffer_below_the_header(struct hand *h)
+{
+  start_as(h, good_features(h) | SIM_F_MRG_RXBUF);
+  put_desc(h, 0, 1, support_alloc(11, 64), 11, 2, 0);
+  publish(h, 0, 1);
+  wr(h, 0x050, SIM_RX);
+}
+
+/* A TCP segment whose sum, and if large whose cutting, is the device's to do. */
+static void send_tcp(struct hand *h, uint64_t features, bool large, uint8_t hdr_len, uint8_t flags,
+                     uint8_t sum)
+{
+  enum { HDR = 12, ETH = 14, IP = ETH, TCP = ETH + 20, FRAME = 100 };
+  start_as(h, good_features(h) | features);
+  sim_pace(h->dev, SIM_LAZY);
+  uint8_t *bytes = send_frame(h, 0, FRAME);
+  bytes[0] = 1;
+  bytes[1] = large;
+  bytes[2] = hdr_len;
+  bytes[4] = large ? 10 : 0;
+  bytes[6] = TCP;
+  bytes[8] = 16;
+  uint8_t *frame = bytes + HDR;
+  frame[12] = 0x08;
+  frame[13] = 0x00;
+  frame[IP] = 0x45;
+  frame[IP + 3] = FRAME - ETH;
+  frame[IP + 9] = 6;
+  frame[IP + 10] = 0xba; /* the header's sum */
+  frame[IP + 11] = 0xa3;
+  frame[TCP + 12] = 5 << 4;
+  frame[TCP + 13] = flags;
+  frame[TCP + 17] = sum; /* 6 and the length, and no addresses */
+  wr(h, 0x050, SIM_TX);
+  sim_run(h->dev);
+}
+
+enum { TCP_PSEUDO_SUM = 6 + 66 };
+
+static void sin_pseudo_sum(struct hand *h)
+{
+  sim_tolerate("drv-net-tx-4");
+  send_tcp(h, SIM_F_CSUM, false, 0, 0x10, TCP_PSEUDO_SUM + 1);
+}
+
+static void sin_large_with_cwr(struct hand *h)
+{
+  send_tcp(h, SIM_F_CSUM | SIM_F_HOST_TSO4, true, 54, 0x90, TCP_PSEUDO_SUM);
+}
+
+static void sin_large_with_short_hdr_len(struct hand *h)
+{
+  send_tcp(h, SIM_F_CSUM | SIM_F_HOST_TSO4, true, 53, 0x10, TCP_PSEUDO_SUM);
+}
+
+static void sin_large_with_long_hdr_len(struct hand *h)
+{
+  send_tcp(h, SIM_F_CSUM | SIM_F_HOST_TSO4 | SIM_F_GUEST_HDRLEN, true, 55, 0x10, TCP_PSEUDO_SUM);
+}
+
+static void each_wrong_use_of_a_feature_is_noticed_and_named(void **state)
+{
+  (void)state;
+  static const struct {
+    struct sin sin;
+    uint64_t offers;
+    uint16_t mtu;
+    uint32_t config_bytes;
+  } wrong[] = {
+      {{"drv-rsvd-2", 2, sin_offer_declined}, SIM_F_ACCESS_PLATFORM, 1500, 28},
+      {{"drv-rsvd-6", 2, sin_offer_declined}, SIM_F_ORDER_PLATFORM, 1500, 28},
+      {{"drv-net-cfg-7", 2, sin_offer_declined}, SIM_F_MTU, 1500, 28},
+      {{"drv-net-tx-32", 2, sin_offer_declined}, SIM_F_GUEST_HDRLEN, 1500, 28},
+      {{"leg-rsvd-2", 1, sin_bit_30}, UINT64_C(1) << 30, 1500, 28},
+      {{"drv-net-cfg-13", 2, sin_hash_report_alone}, UINT64_C(1) << 57, 1500, 28},
+      {{"drv-net-cfg-14", 2, sin_extra_filters_alone}, UINT64_C(1) << 20, 1500, 28},
+      {{"drv-config-5", 2, sin_config_that_is_not_there}, 0, 1500, 6},
+      {{"drv-net-cfg-8", 2, sin_buffer_below_the_mtu}, SIM_F_MTU, 2000, 28},
+      {{"drv-net-cfg-9", 2, sin_frame_above_the_mtu}, SIM_F_MTU, 1000, 28},
+      {{"drv-net-rxbuf-1", 2, sin_buffer_for_no_large_frame},
+       SIM_F_GUEST_CSUM | SIM_F_GUEST_TSO4,
+       1500,
+       28},
+      {{"drv-net-rxbuf-3", 2, sin_buffer_below_the_header}, SIM_F_MRG_RXBUF, 1500, 28},
+      {{"drv-net-tx-21", 2, sin_pseudo_sum}, SIM_F_CSUM, 1500, 28},
+      {{"drv-net-tx-9", 2, sin_large_with_cwr}, SIM_F_CSUM | SIM_F_HOST_TSO4, 1500, 28},
+      {{"drv-net-tx-27", 2, sin_large_with_short_hdr_len}, SIM_F_CSUM | SIM_F_HOST_TSO4, 1500, 28},
+      {{"drv-net-tx-26", 2, sin_large_with_long_hdr_len},
+       SIM_F_CSUM | SIM_F_HOST_TSO4 | SIM_F_GUEST_HDRLEN,
+       1500,
+       28},
+  };
+  for (size_t i = 0; i < COUNT(wrong); i++) {
+    struct sim_net_params params = sim_net_defaults(wrong[i].sin.version);
+    params.features |= wrong[i].offers;
+    params.mtu = wrong[i].mtu;
+    params.config_bytes = wrong[i].config_bytes;
+    run_sin(&wrong[i].sin, &params);
+    support_end(NULL);
+  }
+  sim_begin();
+}
+
+/* A good one, for all that the others differ in. */
+static void a_large_frame_with_all_in_order_is_left_in_peace(void **state)
+{
+  (void)state;
+  struct sim_net_params params = sim_net_defaults(2);
+  params.features |= SIM_F_CSUM | SIM_F_HOST_TSO4 | SIM_F_GUEST_HDRLEN;
+  struct hand h = hand_with(&params);
+  send_tcp(&h, SIM_F_CSUM | SIM_F_HOST_TSO4 | SIM_F_GUEST_HDRLEN, true, 54, 0x10, TCP_PSEUDO_SUM);
+  assert_int_equal(sim_net_sent_count(h.dev), 1);
+  assert_int_equal(sim_breaches(NULL), 0);
+}
+
+/* Flags and types that nobody negotiated; some break several rules, each of which is looked for in
+ * its turn. */
+static void each_wrong_header_is_noticed_and_named(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *rule;
+    uint8_t flags;
+    uint8_t gso_type;
+  } wrong[] = {
+      {"drv-net-tx-3", 1, 0},     {"drv-net-tx-5", 0, 1},     {"drv-net-tx-6", 0, 4},
+      {"drv-net-tx-7", 0, 3},     {"drv-net-tx-8", 0, 5},     {"drv-net-tx-9", 0, 0x81},
+      {"drv-net-tx-11", 0, 0x21}, {"drv-net-tx-11", 0, 0x44}, {"drv-net-tx-13", 8, 0x21},
+      {"drv-net-tx-15", 8, 0},    {"drv-net-tx-16", 8, 0x21}, {"drv-net-tx-17", 0, 0x23},
+      {"drv-net-tx-18", 0, 0x61}, {"drv-net-tx-19", 8, 0},    {"drv-net-tx-22", 1, 0},
+      {"drv-net-tx-23", 0, 1},    {"drv-net-tx-24", 0, 1},    {"drv-net-tx-25", 0, 1},
+      {"drv-net-tx-27", 0, 1},    {"drv-net-tx-33", 2, 0},    {"drv-net-tx-33", 4, 0},
+      {"drv-net-tx-34", 2, 0x21}, {"own-tx-flags", 0x10, 0},  {"own-tx-gso", 0, 2},
+  };
+  for (size_t i = 0; i < COUNT(wrong); i++) {
+    sim_begin();
+    for (size_t n = 0; n < COUNT(wrong); n++) {
+      if (strcmp(wrong[n].rule, wrong[i].rule) != 0) {
+        sim_tolerate(wrong[n].rule);
+      }
+    }
+    struct hand h = hand(2);
+    start(&h);
+    sim_pace(h.dev, SIM_LAZY);
+    uint8_t *bytes = send_frame(&h, 0, 60);
+    bytes[0] = wrong[i].flags;
+    bytes[1] = wrong[i].gso_type;
+    bytes[6] = wrong[i].flags == 1 ? 59 : 0;
+    wr(&h, 0x050, SIM_TX);
+    sim_run(h.dev);
+    expect_breach(wrong[i].rule);
     support_end(NULL);
   }
   sim_begin();
@@ -1560,6 +1721,9 @@ int main(void)
       TEST(the_device_follows_negotiated_header_and_length),
       TEST(each_breach_of_a_rule_is_noticed_and_named),
       TEST(each_wrong_feature_is_noticed_although_offered),
+      TEST(each_wrong_use_of_a_feature_is_noticed_and_named),
+      TEST(a_large_frame_with_all_in_order_is_left_in_peace),
+      TEST(each_wrong_header_is_noticed_and_named),
       TEST(a_slot_to_be_left_alone_notices_any_further_access),
       TEST(event_idx_kicks_are_wanted_where_the_device_said),
       TEST(indirect_tables_are_read_and_checked),

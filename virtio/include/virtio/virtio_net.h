@@ -40,6 +40,7 @@ extern "C" {
   (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN)
 #define VIRTIO_NET_F_MRG_RXBUF      (UINT64_C(1) << 15)
 #define VIRTIO_NET_F_STATUS         (UINT64_C(1) << 16)
+#define VIRTIO_NET_F_GUEST_HDRLEN   (UINT64_C(1) << 59)
 
 /* struct virtio_net_hdr, "Device Operation": flags. */
 #define VIRTIO_NET_HDR_F_NEEDS_CSUM 1u
@@ -86,7 +87,8 @@ extern "C" {
 struct virtio_net_offload {
   uint8_t flags;        /**< VIRTIO_NET_HDR_F_... */
   uint8_t gso_type;     /**< VIRTIO_NET_HDR_GSO_... */
-  uint16_t hdr_len;     /**< Bytes of all headers up to the payload; a hint when received. */
+  uint16_t hdr_len;     /**< Bytes of all headers up to the payload, exactly if gso_type is not
+                             NONE (VIRTIO_NET_F_GUEST_HDRLEN); a hint when received. */
   uint16_t gso_size;    /**< Payload bytes of each segment. */
   uint16_t csum_start;  /**< Offset in the frame where the checksum begins. */
   uint16_t csum_offset; /**< Offset of the checksum field from csum_start. */
@@ -109,7 +111,8 @@ struct virtio_net_params {
    VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM | VIRTIO_NET_F_CSUM |                        \
    VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | VIRTIO_NET_F_GUEST_TSO4 |       \
    VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN | VIRTIO_NET_F_HOST_TSO4 |                     \
-   VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS)
+   VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS |                         \
+   VIRTIO_NET_F_GUEST_HDRLEN)
 
 /** One network device. The caller's memory; read-only outside virtio_net.c. */
 struct virtio_net {
