@@ -359,6 +359,28 @@ static void nonsense_in_a_received_header_touches_nothing_else(void **state)
   }
 }
 
+/* A sum left out of a tunnel's outer header, where there is no tunnel: the inner one still is what
+ * the other flags say, and fields of a longer header are none of this one's. */
+static void a_tunnel_flag_without_a_tunnel_refuses_no_packet(void **state)
+{
+  (void)state;
+  static const struct sim_hdr hdr = {.flags = 1 | 8, .csum_start = L4, .csum_offset = 6};
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct host *host = host_with((enum host_kind)kind, CSUM_FEATURES);
+    struct udp_pcb *pcb = listen_udp();
+    for (size_t len = 40; len <= 1400; len += 1360) {
+      struct peer_frame frame;
+      udp_with_sum(host, &frame, len, 0);
+      u16_t bad = (u16_t)(good_sum(&frame) ^ 0x1111);
+      udp_with_sum(host, &frame, len, bad);
+      assert_true(arrives(host, &frame, &hdr));
+    }
+    udp_remove(pcb);
+    host_end(NULL);
+    host_begin(NULL);
+  }
+}
+
 /* A bridge or a sniffer gets such a frame whole. */
 static u8_t seen[2048];
 
@@ -841,6 +863,26 @@ static void large_frames_arrive_whole(void **state)
   }
 }
 
+/* Where the payload begins is read from the packet itself. */
+static void the_length_of_received_headers_is_a_hint(void **state)
+{
+  (void)state;
+  static const u16_t lengths[] = {0, 1, 53, 67, 1000, 0x8000, 0xffff};
+  for (size_t i = 0; i < COUNT(lengths); i++) {
+    struct sim_net_params from = device_with(HOST_MODERN, TSO_FEATURES);
+    struct sim_net_params to = device_with(HOST_MODERN, LRO_FEATURES);
+    struct transfer t = {
+        .to_send = 100000, .corked = true, .lie_hdr_len = true, .hdr_len = lengths[i]};
+    transfer_start(&t, &from, &to);
+    transfer_run(&t);
+    assert_int_equal(t.received, t.to_send);
+    assert_true(host_news(t.hosts[1]).rx_merged > 2);
+    transfer_end(&t);
+    host_end(NULL);
+    host_begin(NULL);
+  }
+}
+
 static struct pbuf *merged[64];
 static unsigned merged_count;
 
@@ -1112,6 +1154,7 @@ int main(void)
       HOST_TEST(the_ip_header_is_always_checked),
       HOST_TEST(a_datagram_from_fragments_is_checked_by_lwip),
       HOST_TEST(nonsense_in_a_received_header_touches_nothing_else),
+      HOST_TEST(a_tunnel_flag_without_a_tunnel_refuses_no_packet),
       HOST_TEST(a_partial_checksum_is_completed_if_the_frame_is_for_others),
       HOST_TEST(tcp_to_an_own_address_works),
       HOST_TEST(a_burst_leaves_in_large_frames_and_arrives_whole),
@@ -1125,6 +1168,7 @@ int main(void)
       HOST_TEST(segments_that_others_refer_to_are_neither_lost_nor_kept),
       HOST_TEST(a_device_that_fails_with_a_large_frame_open_keeps_nothing_of_it),
       HOST_TEST(large_frames_arrive_whole),
+      HOST_TEST(the_length_of_received_headers_is_a_hint),
       HOST_TEST(merged_frames_of_every_length_are_one_chain),
       HOST_TEST(merged_frames_that_are_held_do_not_empty_the_ring),
       HOST_TEST(num_buffers_that_lie_cost_frames_and_no_buffers),

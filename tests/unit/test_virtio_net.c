@@ -128,6 +128,98 @@ static void each_feature_is_accepted_just_when_offered(void **state)
   }
 }
 
+/* The platform's function decides, and its addresses are none that the CPU could use. */
+static void addresses_are_the_platforms_whatever_was_negotiated(void **state)
+{
+  (void)state;
+  for (unsigned offered = 0; offered < 2; offered++) {
+    uint64_t platform = offered ? SIM_F_ACCESS_PLATFORM : 0;
+    struct nic *nic = nic_offering(2, SIM_F_VERSION_1 | SIM_F_INDIRECT_DESC | platform);
+    assert_int_equal((sim_accepted(nic->dev) & SIM_F_ACCESS_PLATFORM) != 0, offered);
+    struct virtq_placement at = virtq_placement(&nic->net.rx);
+    assert_int_not_equal(at.desc_bus, (uintptr_t)nic->net.rx.desc);
+    assert_ptr_equal(sim_cpu_addr(at.desc_bus), nic->net.rx.desc);
+    uint8_t frame[60];
+    make_frame(frame, sizeof(frame), 1);
+    assert_true(sim_net_deliver(nic->dev, frame, sizeof(frame)));
+    nic_expect_frame(nic, frame, sizeof(frame));
+    send_and_kick(nic, frame, sizeof(frame), 0);
+    assert_memory_equal(sim_net_sent(nic->dev, 0)->bytes, frame, sizeof(frame));
+
+    static const struct virtio_net_offload plain;
+    struct virtq_sg sg[] = {{support_alloc(12, 64), 12}, {frame, sizeof(frame)}};
+    void *table = support_alloc(VIRTQ_TABLE_BYTES(2u), 16);
+    assert_int_equal(virtio_net_tx_add(&nic->net, sg, 2, &plain, 1, table), VIRTIO_OK);
+    assert_true(virtio_net_kick(&nic->net, &nic->net.tx));
+    assert_memory_equal(sim_net_sent(nic->dev, 1)->bytes, frame, sizeof(frame));
+  }
+}
+
+/* Nothing is read that the device need not have, and nothing is made of what it has beyond. */
+static void a_configuration_space_of_any_size_will_do(void **state)
+{
+  (void)state;
+  static const struct {
+    uint64_t features;
+    uint32_t bytes;
+  } cases[] = {
+      {0, 0},
+      {SIM_F_MAC, 6},
+      {SIM_F_MAC | SIM_F_STATUS, 8},
+      {SIM_F_MAC | SIM_F_STATUS | SIM_F_MTU, 12},
+      {SIM_F_MAC | SIM_F_STATUS | SIM_F_MTU, 4096},
+  };
+  for (unsigned version = 1; version <= 2; version++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
+      struct sim_net_params params = sim_net_defaults(version);
+      params.features = cases[i].features | (version == 1 ? SIM_F_ANY_LAYOUT : SIM_F_VERSION_1);
+      params.config_bytes = cases[i].bytes;
+      struct nic *nic = nic_create(&params, 16, 16);
+      nic_init(nic);
+      nic_start(nic);
+      assert_true(sim_live(nic->dev));
+      assert_int_equal(nic->net.has_mac, (cases[i].features & SIM_F_MAC) != 0);
+      assert_int_equal(nic->net.mtu, (cases[i].features & SIM_F_MTU) != 0 ? 1500 : 0);
+    }
+  }
+}
+
+/* Filters, addresses, queue pairs, hashes, coalescing: all of it goes through a queue that this
+ * driver has none of. */
+static void what_takes_a_control_queue_is_left_alone(void **state)
+{
+  (void)state;
+  static const uint64_t offers[] = {
+      SIM_F_CTRL_VQ,
+      /* CTRL_VQ, CTRL_RX, CTRL_VLAN, CTRL_RX_EXTRA, GUEST_ANNOUNCE, MQ, CTRL_MAC_ADDR */
+      SIM_F_CTRL_VQ | UINT64_C(0x7f) << 17,
+      UINT64_MAX,
+  };
+  for (unsigned version = 1; version <= 2; version++) {
+    for (size_t i = 0; i < COUNT(offers); i++) {
+      uint64_t base = version == 1 ? SIM_F_ANY_LAYOUT : SIM_F_VERSION_1;
+      struct nic *nic = nic_offering(version, base | offers[i]);
+      /* Bits 17 to 23, and of those from 50 on all but GUEST_HDRLEN. */
+      const uint64_t control = UINT64_C(0x7f) << 17 | UINT64_C(0xf7fc) << 48;
+      assert_int_equal(sim_accepted(nic->dev) & control, 0);
+      uint8_t frame[60];
+      make_frame(frame, sizeof(frame), 1);
+      unsigned writes = sim_counters(nic->dev)->writes;
+      for (unsigned n = 0; n < 10; n++) {
+        assert_true(sim_net_deliver(nic->dev, frame, sizeof(frame)));
+        nic_expect_frame(nic, frame, sizeof(frame));
+        send_and_kick(nic, frame, sizeof(frame), 0);
+        expect_sent_token(nic, 0);
+      }
+      /* All that was written to the device are notifications of the two queues it has. */
+      const struct sim_counters *count = sim_counters(nic->dev);
+      unsigned kicks = count->kicks[SIM_RX] - 1 + count->kicks[SIM_TX];
+      assert_int_equal(count->writes - writes, kicks);
+      assert_int_equal(sim_net_sent_count(nic->dev), 10);
+    }
+  }
+}
+
 static void unwanted_features_are_not_accepted(void **state)
 {
   (void)state;
@@ -1074,6 +1166,9 @@ int main(void)
       TEST(of_all_feature_bits_only_known_ones_are_accepted),
       TEST(of_all_legacy_feature_bits_only_known_ones_are_accepted),
       TEST(each_feature_is_accepted_just_when_offered),
+      TEST(addresses_are_the_platforms_whatever_was_negotiated),
+      TEST(a_configuration_space_of_any_size_will_do),
+      TEST(what_takes_a_control_queue_is_left_alone),
       TEST(unwanted_features_are_not_accepted),
       TEST(features_outside_the_drivers_own_are_not_accepted),
       TEST(the_header_is_as_long_as_negotiated),

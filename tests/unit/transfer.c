@@ -114,7 +114,9 @@ static unsigned carry(struct transfer *t, struct host *from, struct host *to)
     const struct sim_frame *frame = sim_net_sent(from->dev, from->wire_next++);
     count++;
     if (frame->hdr.gso_type != 0 && takes_large) {
-      carry_frame(t, to, &frame->hdr, frame->bytes, frame->len);
+      struct sim_hdr hdr = frame->hdr;
+      hdr.hdr_len = t->lie_hdr_len ? t->hdr_len : hdr.hdr_len;
+      carry_frame(t, to, &hdr, frame->bytes, frame->len);
       continue;
     }
     size_t len;

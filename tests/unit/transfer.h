@@ -23,6 +23,8 @@ struct transfer {
   bool in_place;          /**< Written without a copy. */
   bool corked;            /**< Each lap of writing is one burst. */
   transfer_lose_fn *lose; /**< NULL: no frame is lost. */
+  bool lie_hdr_len;       /**< Large frames arrive with hdr_len in their header ... */
+  u16_t hdr_len;          /**< ... instead of what is true. */
   /* The rest is for reading. */
   struct host *hosts[2]; /**< The sender, the receiver. */
   struct tcp_pcb *listener;
