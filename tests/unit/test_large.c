@@ -7,6 +7,7 @@
 #include "remote.h"
 #include "transfer.h"
 
+#include "virtio/virtio_hal.h"
 #include <string.h>
 
 enum { PORT = 7, FLAG_NEEDS_CSUM = 1, GSO_TCP4 = 1, GSO_TCP6 = 4, IP_PACKET_MAX = 65535 };
@@ -814,7 +815,8 @@ static void a_bad_buffer_in_the_middle_costs_its_frame_alone(void **state)
       assert_true(sim_net_deliver(host->dev, large, len));
       /* flags, idx, then {id, len} for each. */
       u8_t *used = (u8_t *)host->vif.net.rx.used;
-      memcpy(used + 4 + 8 * ((idx + bad) % 64u) + 4, &lies[l], 4);
+      u32_t lie = virtio_hal_le32(lies[l], false);
+      memcpy(used + 4 + 8 * ((idx + bad) % 64u) + 4, &lie, 4);
       host_run(host);
       assert_int_equal(kept_count, 0);
       assert_int_equal(host_news(host).rx_drop_len, 1);

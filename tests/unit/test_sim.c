@@ -34,24 +34,44 @@ static void wr(const struct hand *h, unsigned offset, uint32_t value)
   virtio_hal_write32(sim_base(h->dev) + offset, value);
 }
 
-static void put16(uint8_t *at, unsigned value)
+/* Little-endian; the legacy interface is in the CPU's own order. */
+static bool is_big_endian(const struct hand *h)
 {
-  at[0] = (uint8_t)value;
-  at[1] = (uint8_t)(value >> 8);
+  return h->legacy && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+}
+
+static void put(const struct hand *h, uint8_t *at, uint64_t value, unsigned bytes)
+{
+  for (unsigned i = 0; i < bytes; i++) {
+    at[is_big_endian(h) ? bytes - 1 - i : i] = (uint8_t)(value >> 8 * i);
+  }
+}
+
+static void put16(const struct hand *h, uint8_t *at, unsigned value)
+{
+  put(h, at, value, 2);
+}
+
+static unsigned get16(const struct hand *h, const uint8_t *at)
+{
+  return is_big_endian(h) ? at[0] * 0x100u + at[1] : at[1] * 0x100u + at[0];
+}
+
+static unsigned get32(const struct hand *h, const uint8_t *at)
+{
+  unsigned high = get16(h, is_big_endian(h) ? at : at + 2);
+  unsigned low = get16(h, is_big_endian(h) ? at + 2 : at);
+  return high << 16 | low;
 }
 
 static void put_desc(const struct hand *h, unsigned queue, unsigned n, const void *mem,
                      uint32_t len, unsigned flags, unsigned next)
 {
   uint8_t *desc = h->ring[queue] + 16 * n;
-  uint64_t bus = virtio_hal_bus_addr(mem);
-  for (unsigned i = 0; i < 8; i++) {
-    desc[i] = (uint8_t)(bus >> 8 * i);
-  }
-  put16(desc + 8, len & 0xffff);
-  put16(desc + 10, len >> 16);
-  put16(desc + 12, flags);
-  put16(desc + 14, next);
+  put(h, desc, virtio_hal_bus_addr(mem), 8);
+  put(h, desc + 8, len, 4);
+  put16(h, desc + 12, flags);
+  put16(h, desc + 14, next);
 }
 
 static uint8_t *avail(const struct hand *h, unsigned queue)
@@ -67,10 +87,10 @@ static uint8_t *used(const struct hand *h, unsigned queue)
 /* Put a chain into the available ring, with all barriers. */
 static void publish(struct hand *h, unsigned queue, unsigned head)
 {
-  put16(avail(h, queue) + 4 + 2 * (h->avail_idx[queue] % QUEUE_SIZE), head);
+  put16(h, avail(h, queue) + 4 + 2 * (h->avail_idx[queue] % QUEUE_SIZE), head);
   virtio_hal_wmb();
   h->avail_idx[queue]++;
-  put16(avail(h, queue) + 2, h->avail_idx[queue]);
+  put16(h, avail(h, queue) + 2, h->avail_idx[queue]);
   virtio_hal_mb();
 }
 
@@ -255,8 +275,8 @@ static void the_device_follows_negotiated_header_and_length(void **state)
     size_t hdr = version == 1 ? 10 : 12;
     assert_int_equal(sim_net_hdr_bytes(h.dev), hdr);
     const uint8_t *elem = used(&h, SIM_RX) + 4;
-    assert_int_equal(elem[4], hdr + sizeof(frame));
-    assert_int_equal(used(&h, SIM_RX)[2], 1);
+    assert_int_equal(get32(&h, elem + 4), hdr + sizeof(frame));
+    assert_int_equal(get16(&h, used(&h, SIM_RX) + 2), 1);
   }
 }
 
@@ -842,21 +862,21 @@ static void sin_legacy_ring_not_zeroed(struct hand *h)
 static void sin_avail_idx_backwards(struct hand *h)
 {
   start(h);
-  put16(avail(h, 0) + 2, 0);
+  put16(h, avail(h, 0) + 2, 0);
   sim_run(h->dev);
 }
 
 static void sin_avail_idx_too_far(struct hand *h)
 {
   start(h);
-  put16(avail(h, 0) + 2, 1 + QUEUE_SIZE + 1);
+  put16(h, avail(h, 0) + 2, 1 + QUEUE_SIZE + 1);
   sim_run(h->dev);
 }
 
 static void sin_avail_entry_changed(struct hand *h)
 {
   start(h);
-  put16(avail(h, 0) + 4, 3);
+  put16(h, avail(h, 0) + 4, 3);
   uint8_t frame[60] = {0};
   sim_net_deliver(h->dev, frame, sizeof(frame));
 }
@@ -864,7 +884,7 @@ static void sin_avail_entry_changed(struct hand *h)
 static void sin_avail_flags(struct hand *h)
 {
   start(h);
-  put16(avail(h, 0), 2);
+  put16(h, avail(h, 0), 2);
   sim_run(h->dev);
 }
 
@@ -985,8 +1005,8 @@ static void sin_no_write_barrier(struct hand *h)
 {
   start(h);
   put_desc(h, 0, 1, support_alloc(1526, 64), 1526, 2, 0);
-  put16(avail(h, 0) + 4 + 2, 1);
-  put16(avail(h, 0) + 2, 2);
+  put16(h, avail(h, 0) + 4 + 2, 1);
+  put16(h, avail(h, 0) + 2, 2);
   virtio_hal_mb();
 }
 
@@ -994,9 +1014,9 @@ static void sin_no_full_barrier_before_kick(struct hand *h)
 {
   start(h);
   put_desc(h, 0, 1, support_alloc(1526, 64), 1526, 2, 0);
-  put16(avail(h, 0) + 4 + 2, 1);
+  put16(h, avail(h, 0) + 4 + 2, 1);
   virtio_hal_wmb();
-  put16(avail(h, 0) + 2, 2);
+  put16(h, avail(h, 0) + 2, 2);
   wr(h, 0x050, SIM_RX);
 }
 
@@ -1005,9 +1025,9 @@ static void sin_no_read_barrier_after_used(struct hand *h)
   start(h);
   uint8_t frame[60] = {0};
   assert_true(sim_net_deliver(h->dev, frame, sizeof(frame)));
-  put16(avail(h, 0) + 4 + 2, 0);
+  put16(h, avail(h, 0) + 4 + 2, 0);
   virtio_hal_wmb();
-  put16(avail(h, 0) + 2, 2);
+  put16(h, avail(h, 0) + 2, 2);
   virtio_hal_mb();
   wr(h, 0x050, SIM_RX);
 }
@@ -1015,9 +1035,9 @@ static void sin_no_read_barrier_after_used(struct hand *h)
 static void sin_no_barrier_after_arming(struct hand *h)
 {
   start(h);
-  put16(avail(h, 0), 1);
+  put16(h, avail(h, 0), 1);
   virtio_hal_mb();
-  put16(avail(h, 0), 0);
+  put16(h, avail(h, 0), 0);
   sim_run(h->dev);
 }
 
@@ -1557,10 +1577,10 @@ static void event_idx_kicks_are_wanted_where_the_device_said(void **state)
   start_as(&h, good_features(&h) | SIM_F_EVENT_IDX);
   assert_int_equal(sim_breaches(NULL), 0);
 
-  put16(avail(&h, 0), 1);
+  put16(&h, avail(&h, 0), 1);
   sim_run(h.dev);
   expect_breach("drv-usednotif-2");
-  put16(avail(&h, 0), 0);
+  put16(&h, avail(&h, 0), 0);
 
   sim_suppress_kicks(h.dev, SIM_RX, true);
   post_receive_buffer(&h, 1);
