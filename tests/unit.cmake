@@ -1,5 +1,5 @@
 # unit.cmake: each tests/unit/test_<name>.c is a program and the test unit.<name>; tests/forward has
-# one with another configuration of lwIP.
+# one with another configuration of lwIP, tests/modern one with another of the driver.
 #
 # Driver, lwIP and port are compiled once more for it: the platform's side of the driver is the
 # simulated one (sim_hal.h), so the code under test meets the simulated device of tests/sim.
@@ -33,27 +33,45 @@ file(GLOB unit_tests CONFIGURE_DEPENDS unit/test_*.c)
 file(GLOB unit_support CONFIGURE_DEPENDS unit/*.c)
 list(REMOVE_ITEM unit_support ${unit_tests})
 
-# virtioif_unit_test(<source> <port library>): the program test_<name> and the test unit.<name>.
-function(virtioif_unit_test source port)
-  get_filename_component(program "${source}" NAME_WE)
-  string(REGEX REPLACE "^test_" "" name "${program}")
-  add_executable(${program} "${source}" ${unit_support})
-  target_link_libraries(${program} PRIVATE ${port} "${CMOCKA_LIBRARY}")
-  target_include_directories(${program} PRIVATE unit)
-  target_include_directories(${program} SYSTEM PRIVATE "${CMOCKA_INCLUDE_DIR}")
-  virtioif_set_warnings(${program})
-  add_test(NAME ${VIRTIOIF_TEST_PREFIX}unit.${name} COMMAND ${program})
+# virtioif_unit_support(<name> <library under test> <source>...): what tests of that library share.
+function(virtioif_unit_support name library)
+  add_library(${name} OBJECT ${ARGN})
+  target_link_libraries(${name} PUBLIC ${library} "${CMOCKA_LIBRARY}")
+  target_include_directories(${name} PUBLIC unit)
+  target_include_directories(${name} SYSTEM PUBLIC "${CMOCKA_INCLUDE_DIR}")
+  virtioif_set_warnings(${name})
+endfunction()
+
+# virtioif_unit_test(<name> <source> <support>): the program test_<name> and the test unit.<name>.
+function(virtioif_unit_test name source support)
+  add_executable(test_${name} "${source}")
+  target_link_libraries(test_${name} PRIVATE ${support})
+  virtioif_set_warnings(test_${name})
+  add_test(NAME ${VIRTIOIF_TEST_PREFIX}unit.${name} COMMAND test_${name})
   set_tests_properties(${VIRTIOIF_TEST_PREFIX}unit.${name} PROPERTIES
     LABELS unit TIMEOUT 300
     ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1;ASAN_OPTIONS=detect_stack_use_after_return=1")
 endfunction()
 
+virtioif_unit_support(unit_support virtioif_sim ${unit_support})
 foreach(source IN LISTS unit_tests)
-  virtioif_unit_test("${source}" virtioif_sim)
+  get_filename_component(name "${source}" NAME_WE)
+  string(REGEX REPLACE "^test_" "" name "${name}")
+  virtioif_unit_test(${name} "${source}" unit_support)
 endforeach()
 
 # The same once more for a router.
 virtioif_add_lwip(lwip_forward DIR "${VIRTIOIF_LWIP_DIR}" OPTS forward/lwipopts)
 virtioif_add_port(virtioif_forward LWIP lwip_forward VIRTIO virtio_sim)
 virtioif_set_warnings(virtioif_forward)
-virtioif_unit_test(forward/test_forward.c virtioif_forward)
+virtioif_unit_support(forward_support virtioif_forward ${unit_support})
+virtioif_unit_test(forward forward/test_forward.c forward_support)
+
+# The driver alone without the legacy interface.
+virtioif_add_virtio(virtio_modern)
+target_compile_definitions(virtio_modern PUBLIC VIRTIO_HAL_HEADER="sim_hal.h" VIRTIO_LEGACY=0)
+target_link_libraries(virtio_modern PUBLIC sim)
+virtioif_set_warnings(virtio_modern)
+virtioif_unit_support(modern_support virtio_modern unit/nic.c unit/support.c)
+virtioif_unit_test(modern modern/test_modern.c modern_support)
+virtioif_unit_test(modern_virtq unit/test_virtq.c modern_support)
