@@ -1,5 +1,5 @@
 /*
- * counters.c: /counters.json and /counters.txt, made anew for each request.
+ * counters.c: /counters.json, /counters.txt and /memory.json, made anew for each request.
  *
  * lwIP's web server asks here first for every file. What is made stays in memory until the server
  * has queued all of it; TCP has a copy by then (HTTP_IS_DATA_VOLATILE in lwipopts.h).
@@ -21,7 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FILE_BYTES   2048
+#define FILE_BYTES   4096
 #define HEADER_BYTES 256
 
 static struct netif *netif;
@@ -47,6 +47,13 @@ static void add_number(struct text *text, const char *format, const char *name, 
 
   snprintf(digits, sizeof(digits), "%" PRIu32, value);
   add(text, format, name, digits);
+}
+
+/* Packets that were dropped because a checksum said so. */
+static u32_t bad_checksums(void)
+{
+  return (u32_t)lwip_stats.ip.chkerr + lwip_stats.icmp.chkerr + lwip_stats.tcp.chkerr +
+         lwip_stats.udp.chkerr;
 }
 
 static void add_counters(struct text *text, const char *format)
@@ -77,6 +84,7 @@ static void add_counters(struct text *text, const char *format)
       {"interrupts_config", s->interrupts_config},
       {"link_changes", s->link_changes},
       {"device_errors", s->device_errors},
+      {"bad_checksums", bad_checksums()},
       {"rx_free", rx.free},
       {"rx_posted", rx.posted},
       {"rx_held", rx.held},
@@ -109,6 +117,37 @@ static void make_plain(struct text *text)
   add(text, "%-18s%s\n", "transport", demo_info()->transport);
   add(text, "%-18s%s\n", "address", ip4addr_ntoa(netif_ip4_addr(netif)));
   add_counters(text, "%-18s%s\n");
+}
+
+static void add_pool(struct text *text, const char *name, const struct stats_mem *pool)
+{
+  add(text, ",\"%s\":{%s", name, "");
+  add_number(text, "\"%s\":%s", "used", (u32_t)pool->used);
+  add_number(text, ",\"%s\":%s", "peak", (u32_t)pool->max);
+  add_number(text, ",\"%s\":%s", "size", (u32_t)pool->avail);
+  add_number(text, ",\"%s\":%s}", "failed", pool->err);
+}
+
+/* All that is taken from somewhere and has to come back: receive buffers, transmit slots, lwIP's
+ * heap and pools, these with their high-water marks. */
+static void make_memory(struct text *text)
+{
+  static const char *const names[] = {
+#define LWIP_MEMPOOL(name, num, size, desc) #name,
+#include "lwip/priv/memp_std.h"
+  };
+  struct virtioif_rx_usage rx = virtioif_rx_usage(netif);
+  unsigned i;
+
+  add_number(text, "{\"%s\":%s", "rx_free", rx.free);
+  add_number(text, ",\"%s\":%s", "rx_posted", rx.posted);
+  add_number(text, ",\"%s\":%s", "rx_held", rx.held);
+  add_number(text, ",\"%s\":%s", "tx_in_flight", virtioif_tx_in_flight(netif));
+  add_pool(text, "heap", &lwip_stats.mem);
+  for (i = 0; i < MEMP_MAX; i++) {
+    add_pool(text, names[i], lwip_stats.memp[i]);
+  }
+  add(text, "}%s%s", "\n", "");
 }
 
 static int header(char *to, const char *type, size_t body_bytes)
@@ -155,6 +194,9 @@ int fs_open_custom(struct fs_file *file, const char *name)
   }
   if (strcmp(name, "/counters.txt") == 0) {
     return open_made(file, "text/plain", make_plain);
+  }
+  if (strcmp(name, "/memory.json") == 0) {
+    return open_made(file, "application/json", make_memory);
   }
   return 0;
 }

@@ -12,7 +12,8 @@ extern "C" {
 
 struct netif;
 
-/** Serve the counters of a virtioif interface as /counters.json and /counters.txt. */
+/** Serve the counters of a virtioif interface as /counters.json and /counters.txt, and what it and
+ * lwIP use of their memory as /memory.json. */
 void counters_start(struct netif *interface);
 
 #ifdef __cplusplus
