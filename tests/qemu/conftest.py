@@ -224,12 +224,17 @@ class Lan:
     """A namespace with a tap, a DHCP server and a guest that has its address from it."""
 
     def __init__(
-        self, machine: Machine, app: str, device: str = "", vnet_hdr: bool = True
+        self,
+        machine: Machine,
+        app: str,
+        device: str = "",
+        vnet_hdr: bool = True,
+        capture: bool = True,
     ) -> None:
         self.namespace = make_namespace()
         try:
             self.net = TapNet(self.namespace, device, vnet_hdr)
-            self.guest = Guest(machine, app, nics=[self.net])
+            self.guest = Guest(machine, app, nics=[self.net], capture=capture)
             self.dhcp_log = self.guest.folder / "dnsmasq.log"
             dhcp_server(self.namespace, self.dhcp_log)
             self.guest.start().wait_ready()

@@ -16,6 +16,7 @@ ETH_IPV4, ETH_ARP, ETH_IPV6 = 0x0800, 0x0806, 0x86DD
 ICMP, TCP, UDP = 1, 6, 17
 FRAME_MAX = 1514  # Ethernet header and an IP packet of 1500
 VNET_HDR_SIZES = (0, 10, 12)
+TCP_WINDOW = 65535  # what our handmade segments offer
 
 
 def checksum(data: bytes) -> int:
@@ -48,6 +49,24 @@ def ipv4(source: str, destination: str, protocol: int, payload: bytes) -> bytes:
 def udp(source_port: int, port: int, payload: bytes) -> bytes:
     """A UDP datagram without a checksum, which IPv4 allows."""
     return struct.pack("!HHHH", source_port, port, 8 + len(payload), 0) + payload
+
+
+def tcp(
+    source: str,
+    destination: str,
+    source_port: int,
+    port: int,
+    flags: int,
+    sequence: int = 1,
+    acknowledged: int = 0,
+    payload: bytes = b"",
+) -> bytes:
+    """A TCP segment for an IPv4 packet between the two addresses, without options."""
+    head = struct.pack("!HHIIBB", source_port, port, sequence, acknowledged, 5 << 4, flags)
+    segment = head + struct.pack("!HHH", TCP_WINDOW, 0, 0) + payload
+    addresses = socket.inet_aton(source) + socket.inet_aton(destination)
+    pseudo = addresses + struct.pack("!HH", TCP, len(segment))
+    return segment[:16] + struct.pack("!H", checksum(pseudo + segment)) + segment[18:]
 
 
 def icmp_echo(ident: int, sequence: int, payload: bytes, kind: int = 8) -> bytes:
@@ -100,6 +119,7 @@ class Tcp:
         self.source_port, self.port = struct.unpack("!HH", data[:4])
         header_bytes = (data[12] >> 4) * 4
         self.syn = bool(data[13] & 0x02)
+        self.rst = bool(data[13] & 0x04)
         self.ack = bool(data[13] & 0x10)
         self.mss = tcp_mss(data[20:header_bytes])
         self.payload = data[header_bytes:]

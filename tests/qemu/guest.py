@@ -216,6 +216,7 @@ class Guest:
         before: Sequence[str] = (),
         after: Sequence[str] = (),
         paused: bool = False,
+        capture: bool = True,
     ) -> None:
         """Describe a guest; start() runs it.
 
@@ -224,6 +225,7 @@ class Guest:
         image: an image other than that of the app.
         before, after: more QEMU arguments, placed before and after the network devices.
         paused: the image starts when run() is called.
+        capture: write all frames to files; what is to run for long is better without.
         """
         self.machine = machine
         self.app = app
@@ -233,6 +235,7 @@ class Guest:
         self.before = list(before)
         self.after = list(after)
         self.paused = paused
+        self.capture = capture
         self.folder = Path(tempfile.mkdtemp(prefix=f"virtioif-{machine}-{app}-"))
         self.serial_log = self.folder / "serial.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -296,7 +299,9 @@ class Guest:
             kind, _, rest = nic.netdev.partition(",")
             args += ["-netdev", f"{kind},id={name}" + (f",{rest}" if rest else "")]
             args += ["-device", f"virtio-net-device,netdev={name}{properties}"]
-            args += ["-object", f"filter-dump,id=dump{index},netdev={name},file={self.pcap(index)}"]
+            if self.capture:
+                dump = f"id=dump{index},netdev={name},file={self.pcap(index)}"
+                args += ["-object", f"filter-dump,{dump}"]
         if not self.nics:
             args += ["-nic", "none"]
         args += self.after
@@ -377,6 +382,16 @@ class Guest:
         """Run a QMP command."""
         assert self.qmp is not None
         return self.qmp.execute(command, **arguments)
+
+    def pause(self) -> None:
+        """Stop the machine, its clock included, until run() is called."""
+        self.execute("stop")
+
+    def reset(self) -> None:
+        """Press the machine's reset button, and wait until the image is up again."""
+        end = len(self.serial())
+        self.execute("system_reset")
+        self.wait_ready(after=end)
 
     def monitor(self, line: str) -> str:
         """Run a command of the human monitor; returns what it prints."""

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import errno
 import random
-import socket
-import struct
 from collections.abc import Callable
 
 from conftest import Lan
@@ -21,10 +19,10 @@ from frames import (
     TCP,
     UDP,
     arp,
-    checksum,
     ethernet,
     ipv4,
     read_pcap,
+    tcp,
     udp,
 )
 from guest import Guest, guest_mac
@@ -158,13 +156,6 @@ def test_noise_does_no_harm(boot: Callable[..., Guest], wire: Callable[..., Wire
     assert link.ping(random_bytes(1472, 10)) == random_bytes(1472, 10)
 
 
-def tcp_syn(address: str, port: int) -> bytes:
-    """A SYN from a port of the address to the same port of the same address ("land")."""
-    segment = struct.pack("!HHIIBBHHH", port, port, 1, 0, 5 << 4, 0x02, 4096, 0, 0)
-    pseudo = socket.inet_aton(address) * 2 + struct.pack("!HH", TCP, len(segment))
-    return segment[:16] + struct.pack("!H", checksum(pseudo + segment)) + segment[18:]
-
-
 def test_packets_that_claim_to_come_from_the_guest_itself_do_no_harm(
     boot: Callable[..., Guest], wire: Callable[..., Wire]
 ) -> None:
@@ -176,6 +167,7 @@ def test_packets_that_claim_to_come_from_the_guest_itself_do_no_harm(
         datagram = udp(port, port, b"to myself")
         link.send(link.from_address(Wire.GUEST_IP, UDP, datagram))
         link.send(link.from_address("127.0.0.1", UDP, datagram))
-        link.send(link.from_address(Wire.GUEST_IP, TCP, tcp_syn(Wire.GUEST_IP, port)))
+        land = tcp(Wire.GUEST_IP, Wire.GUEST_IP, port, port, flags=0x02)
+        link.send(link.from_address(Wire.GUEST_IP, TCP, land))
     assert link.ping(random_bytes(100, 11)) == random_bytes(100, 11)
     assert share_asleep(guest) > 0.8, "the guest talks to itself without end"
