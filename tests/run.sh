@@ -16,6 +16,7 @@ packages=(
 )
 results=$setup_root/build/host/results.xml
 not_run_log=$setup_root/build/host/not-run.log
+summary_log=$setup_root/build/host/summary.log
 
 long=false
 ctest_args=()
@@ -90,8 +91,9 @@ run_ctest() {
   ! "$long" || preset=host-long
   setup_say "testing"
   : >"$not_run_log"
+  : >"$summary_log"
   rm -f -- "$results"
-  export VIRTIOIF_NOT_RUN_LOG=$not_run_log
+  export VIRTIOIF_NOT_RUN_LOG=$not_run_log VIRTIOIF_SUMMARY_LOG=$summary_log
   # Many tests wait for a guest half of their time, so one more than there are processors runs.
   # The exit code says no more than the results do, except where ctest could not write them.
   setup_logged - in_root ctest --preset "$preset" --parallel "$(($(nproc) + 1))" \
@@ -127,6 +129,7 @@ summary() {
   passed=$(list_results | grep -c '^run ' || true)
   failed=$(list_results | grep -c '^fail ' || true)
   echo
+  cat "$summary_log" # what tests have to say beyond passed and failed
   [[ -z $not_run ]] || printf 'NOT RUN: %s\n' "${not_run//$'\n'/$'\n'NOT RUN: }"
   not_run=$(grep -c . <<<"$not_run" || true)
   setup_say "time: $(printf '%s\n' "${stages[@]}" | paste -sd ';' | sed 's/;/, /g')"

@@ -42,14 +42,19 @@ function(virtioif_unit_support name library)
   virtioif_set_warnings(${name})
 endfunction()
 
+# What each of them printed.
+set(VIRTIOIF_UNIT_RESULTS "${CMAKE_CURRENT_BINARY_DIR}/unit-results")
+
 # virtioif_unit_test(<name> <source> <support>): the program test_<name> and the test unit.<name>.
 function(virtioif_unit_test name source support)
   add_executable(test_${name} "${source}")
   target_link_libraries(test_${name} PRIVATE ${support})
   virtioif_set_warnings(test_${name})
-  add_test(NAME ${VIRTIOIF_TEST_PREFIX}unit.${name} COMMAND test_${name})
+  add_test(NAME ${VIRTIOIF_TEST_PREFIX}unit.${name}
+    COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/unit/run.sh" "${VIRTIOIF_UNIT_RESULTS}/${name}.txt"
+      ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:test_${name}>)
   set_tests_properties(${VIRTIOIF_TEST_PREFIX}unit.${name} PROPERTIES
-    LABELS unit TIMEOUT 300
+    LABELS unit TIMEOUT 300 FIXTURES_SETUP ${VIRTIOIF_TEST_PREFIX}unit_results
     ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1;ASAN_OPTIONS=detect_stack_use_after_return=1")
 endfunction()
 

@@ -36,7 +36,7 @@ LICENCE_LINES = 60
 # clang-format breaks what it can; a long string or comment is for people to break.
 COLUMNS_SUFFIXES = {".c", ".cpp", ".h", ".S"}
 COLUMNS = 100
-TABS_ALLOWED = re.compile(r"(^|/)Makefile$|\.(S|mk|pcap)$|^\.gitmodules$")
+TABS_ALLOWED = re.compile(r"(^|/)Makefile$|\.(S|mk|pcap|tsv)$|^\.gitmodules$")
 
 BINARY_SUFFIXES = {".png", ".ico", ".gif", ".jpg", ".gz", ".xz", ".pcap"}
 

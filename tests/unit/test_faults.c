@@ -594,7 +594,6 @@ static void any_queue_size_works_or_is_refused(void **state)
   }
 }
 
-/* meets: drv-init-8 drv-init-9 drv-feat-7 */
 static void a_device_that_refuses_is_refused(void **state)
 {
   (void)state;
@@ -622,7 +621,6 @@ static void a_device_that_refuses_is_refused(void **state)
   }
 }
 
-/* meets: drv-reset-1 */
 static void a_reset_that_takes_long_is_waited_for(void **state)
 {
   (void)state;
@@ -637,7 +635,6 @@ static void a_reset_that_takes_long_is_waited_for(void **state)
   }
 }
 
-/* meets: drv-feat-2 drv-feat-3 */
 static void features_offered_without_what_they_need_are_declined(void **state)
 {
   (void)state;
@@ -671,7 +668,6 @@ static void needs_reset(struct host *host, unsigned variant)
   expect_recovery(host);
 }
 
-/* meets: drv-status-4 */
 static void a_device_that_needs_a_reset_gets_one(void **state)
 {
   (void)state;

@@ -157,7 +157,6 @@ static bool lose_some(struct transfer *t, const u8_t *bytes, size_t len)
   return t->carried % 23 == 22;
 }
 
-/* meets: drv-net-tx-5 drv-net-tx-6 drv-net-tx-24 drv-net-tx-25 drv-net-tx-27 */
 static void cut_again_large_frames_are_what_lwip_would_have_sent_one_by_one(void **state)
 {
   (void)state;
@@ -645,7 +644,6 @@ static void indirect_tables_come_back(void **state)
   }
 }
 
-/* meets: drv-net-tx-23 */
 static void without_the_feature_for_its_protocol_no_run_begins(void **state)
 {
   (void)state;
@@ -738,7 +736,6 @@ static void check_chain(const struct host *host, const u8_t *bytes, size_t len, 
 
 static u8_t large[80000];
 
-/* meets: drv-net-rxpkt-2 */
 static void frames_that_just_fill_their_buffers_arrive_whole(void **state)
 {
   (void)state;

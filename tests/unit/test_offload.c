@@ -41,7 +41,6 @@ static struct host *host_with(enum host_kind kind, uint64_t features)
  * Out: checksums
  */
 
-/* meets: drv-net-tx-20 drv-net-tx-21 drv-net-tx-22 */
 static void tcp_leaves_its_checksum_to_the_device(void **state)
 {
   (void)state;
@@ -72,7 +71,6 @@ static void tcp_leaves_its_checksum_to_the_device(void **state)
   }
 }
 
-/* meets: drv-net-tx-3 drv-net-tx-4 */
 static void without_the_feature_all_checksums_are_made_by_lwip(void **state)
 {
   (void)state;
@@ -226,7 +224,6 @@ static bool arrives(struct host *host, const struct peer_frame *frame, const str
   return datagrams == before + 1;
 }
 
-/* meets: drv-net-rxpkt-5 */
 static void lwip_checks_what_the_device_does_not_vouch_for(void **state)
 {
   (void)state;
@@ -320,7 +317,6 @@ static void a_datagram_from_fragments_is_checked_by_lwip(void **state)
   }
 }
 
-/* meets: drv-net-rxpkt-1 drv-net-rxpkt-3 */
 static void nonsense_in_a_received_header_touches_nothing_else(void **state)
 {
   (void)state;
@@ -470,7 +466,6 @@ static void tcp_to_an_own_address_works(void **state)
  * Large send
  */
 
-/* meets: drv-net-tx-5 drv-net-tx-6 drv-net-tx-24 drv-net-tx-25 drv-net-tx-27 */
 static void a_burst_leaves_in_large_frames_and_arrives_whole(void **state)
 {
   (void)state;

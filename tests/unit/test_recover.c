@@ -224,7 +224,6 @@ static void a_device_that_comes_back_late_is_taken_back(void **state)
   }
 }
 
-/* meets: drv-cleanup-1 */
 static void while_a_reset_has_not_ended_receive_buffers_stay_the_devices(void **state)
 {
   (void)state;

@@ -17,7 +17,6 @@ enum { ETH_HDR = 14, FRAME_MAX = 1514 };
  * come, ever. Here buffers are there when the device goes live, and stay.
  */
 
-/* meets: drv-init-7 drv-init-10 */
 static void regression_rx_posted_before_poll(void **state)
 {
   (void)state;
@@ -67,7 +66,6 @@ static err_t see(struct pbuf *p, struct netif *netif)
   return ERR_OK;
 }
 
-/* meets: drv-net-rxbuf-4 leg-net-hdr-3 drv-net-tx-1 */
 static void regression_header_stripped(void **state)
 {
   (void)state;
@@ -147,7 +145,6 @@ static void full_packets_pass(struct host *host)
   udp_remove(pcb);
 }
 
-/* meets: drv-net-rxbuf-2 drv-net-cfg-8 */
 static void regression_mtu_1500_frame_1514(void **state)
 {
   (void)state;

@@ -370,7 +370,6 @@ static void a_frame_that_lwip_refuses_is_counted_and_its_buffer_comes_back(void 
   }
 }
 
-/* meets: drv-used-1 drv-used-2 */
 static void a_frame_of_impossible_length_is_counted_and_costs_itself_alone(void **state)
 {
   (void)state;
@@ -497,7 +496,6 @@ static void udp_keep(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_ad
   udp_kept = p;
 }
 
-/* meets: drv-net-rxpkt-5 */
 static void a_datagram_reaches_the_application_and_its_buffer_comes_back(void **state)
 {
   (void)state;

@@ -60,7 +60,6 @@ static void check_write(struct remote *remote, struct server *server, const u8_t
   peer_forget(host);
 }
 
-/* meets: drv-net-tx-20 drv-net-tx-21 drv-net-tx-22 */
 static void tcp_of_every_length_and_layout_has_its_sum(void **state)
 {
   (void)state;

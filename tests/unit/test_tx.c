@@ -338,7 +338,6 @@ static void without_memory_a_scattered_frame_is_refused(void **state)
  * Refused
  */
 
-/* meets: drv-net-cfg-9 */
 static void frames_that_no_ethernet_carries_are_refused(void **state)
 {
   (void)state;
@@ -707,7 +706,6 @@ static void answers_given_within_a_poll_cost_one_notification(void **state)
   }
 }
 
-/* meets: drv-availnotif-3 drv-availnotif-7 */
 static void a_device_that_wants_no_notifications_gets_none(void **state)
 {
   (void)state;

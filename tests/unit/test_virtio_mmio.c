@@ -40,7 +40,6 @@ static struct virtio_mmio *negotiated(unsigned version, struct sim_device **dev)
  * Probe
  */
 
-/* meets: drv-mmio-init-1 drv-mmio-init-2 drv-mmio-reg-6 drv-mmio-reg-7 leg-mmio-1 leg-feat-1 */
 static void a_device_is_found_in_both_versions(void **state)
 {
   (void)state;
@@ -53,7 +52,6 @@ static void a_device_is_found_in_both_versions(void **state)
   }
 }
 
-/* meets: drv-mmio-reg-8 drv-mmio-reg-9 drv-mmio-init-3 drv-mmio-init-4 */
 static void an_empty_slot_is_read_three_times_and_left_alone(void **state)
 {
   (void)state;
@@ -66,7 +64,6 @@ static void an_empty_slot_is_read_three_times_and_left_alone(void **state)
   }
 }
 
-/* meets: drv-mmio-reg-6 */
 static void a_slot_without_the_magic_value_is_left_alone(void **state)
 {
   (void)state;
@@ -79,7 +76,6 @@ static void a_slot_without_the_magic_value_is_left_alone(void **state)
   }
 }
 
-/* meets: drv-mmio-reg-7 */
 static void a_device_of_another_version_is_left_alone(void **state)
 {
   (void)state;
@@ -129,7 +125,6 @@ static void a_network_device_is_found_among_empty_slots_and_others(void **state)
  * Reset
  */
 
-/* meets: drv-init-2 drv-reset-1 drv-status-1 drv-status-2 */
 static void beginning_resets_a_device_that_somebody_used_before(void **state)
 {
   (void)state;
@@ -143,7 +138,6 @@ static void beginning_resets_a_device_that_somebody_used_before(void **state)
   }
 }
 
-/* meets: drv-reset-1 */
 static void a_reset_is_waited_for_as_long_as_it_takes(void **state)
 {
   (void)state;
@@ -157,7 +151,6 @@ static void a_reset_is_waited_for_as_long_as_it_takes(void **state)
   }
 }
 
-/* meets: drv-reset-1 drv-init-8 drv-init-9 */
 static void a_reset_that_never_ends_is_given_up(void **state)
 {
   (void)state;
@@ -176,7 +169,6 @@ static void a_reset_that_never_ends_is_given_up(void **state)
  * Features
  */
 
-/* meets: drv-init-1 drv-init-3 drv-init-6 drv-feat-1 drv-rsvd-1 */
 static void a_modern_device_gets_as_far_as_features_ok(void **state)
 {
   (void)state;
@@ -188,7 +180,6 @@ static void a_modern_device_gets_as_far_as_features_ok(void **state)
   assert_true(virtio_has(&mmio->dev, VIRTIO_F_VERSION_1));
 }
 
-/* meets: leg-init-1 leg-rsvd-1 leg-feat-1 */
 static void a_legacy_device_has_no_features_ok(void **state)
 {
   (void)state;
@@ -210,7 +201,6 @@ static void only_wanted_features_are_accepted(void **state)
   assert_int_equal(sim_accepted(dev), SIM_F_STATUS | SIM_F_VERSION_1);
 }
 
-/* meets: drv-feat-4 drv-feat-8 */
 static void offered_is_what_the_device_offers_in_its_first_two_words(void **state)
 {
   (void)state;
@@ -226,7 +216,6 @@ static void offered_is_what_the_device_offers_in_its_first_two_words(void **stat
   }
 }
 
-/* meets: drv-rsvd-1 drv-feat-7 drv-init-9 */
 static void a_modern_device_without_version_1_is_refused(void **state)
 {
   (void)state;
@@ -240,7 +229,6 @@ static void a_modern_device_without_version_1_is_refused(void **state)
   assert_int_equal(sim_status(dev), 0x83);
 }
 
-/* meets: drv-init-6 drv-init-8 drv-init-9 */
 static void a_device_that_refuses_features_ok_is_given_up(void **state)
 {
   (void)state;
@@ -254,7 +242,6 @@ static void a_device_that_refuses_features_ok_is_given_up(void **state)
   assert_int_equal(sim_status(dev), 0x83);
 }
 
-/* meets: drv-feat-2 drv-feat-3 */
 static void features_without_their_prerequisites_are_declined(void **state)
 {
   (void)state;
@@ -291,7 +278,6 @@ static void features_without_their_prerequisites_are_declined(void **state)
  * Status
  */
 
-/* meets: drv-status-1 drv-status-2 drv-init-1 */
 static void driver_ok_comes_last_and_drops_nothing(void **state)
 {
   (void)state;
@@ -306,7 +292,6 @@ static void driver_ok_comes_last_and_drops_nothing(void **state)
   }
 }
 
-/* meets: drv-status-2 */
 static void status_bits_of_the_future_are_kept(void **state)
 {
   (void)state;
@@ -318,7 +303,6 @@ static void status_bits_of_the_future_are_kept(void **state)
   assert_int_equal(sim_status(dev), 0x0b);
 }
 
-/* meets: drv-status-3 */
 static void after_failed_a_device_can_be_begun_again(void **state)
 {
   (void)state;
@@ -332,7 +316,6 @@ static void after_failed_a_device_can_be_begun_again(void **state)
   }
 }
 
-/* meets: drv-status-4 */
 static void a_device_that_needs_a_reset_says_so(void **state)
 {
   (void)state;
@@ -360,7 +343,6 @@ static void a_device_that_needs_a_reset_says_so(void **state)
 static const struct virtio_config_field mac_fields[] = {{0, 1}, {1, 1}, {2, 1},
                                                         {3, 1}, {4, 1}, {5, 1}};
 
-/* meets: drv-config-1 drv-config-2 leg-config-1 drv-mmio-reg-5 */
 static void an_address_is_never_read_half_old_half_new(void **state)
 {
   (void)state;
@@ -384,7 +366,6 @@ static void an_address_is_never_read_half_old_half_new(void **state)
   }
 }
 
-/* meets: drv-config-1 drv-config-2 */
 static void a_configuration_that_never_holds_still_is_given_up(void **state)
 {
   (void)state;
@@ -398,7 +379,6 @@ static void a_configuration_that_never_holds_still_is_given_up(void **state)
   }
 }
 
-/* meets: drv-mmio-reg-5 leg-net-cfg-1 */
 static void fields_of_two_bytes_are_read_in_the_right_order(void **state)
 {
   (void)state;
@@ -418,7 +398,6 @@ static void fields_of_two_bytes_are_read_in_the_right_order(void **state)
   }
 }
 
-/* meets: drv-mmio-reg-5 */
 static void fields_of_four_bytes_are_read_in_one_piece(void **state)
 {
   (void)state;
@@ -457,7 +436,6 @@ static struct virtq_placement placement(void)
       .size = 8, .desc_bus = bus, .avail_bus = bus + 128, .used_bus = bus + 4096};
 }
 
-/* meets: drv-mmio-reg-12 leg-mmio-5 leg-mmio-6 leg-mmio-9 leg-mmio-11 */
 static void a_queue_is_set_up_by_the_rules_of_its_version(void **state)
 {
   (void)state;
@@ -476,7 +454,6 @@ static void a_queue_is_set_up_by_the_rules_of_its_version(void **state)
   }
 }
 
-/* meets: leg-mmio-4 leg-mmio-5 */
 static void a_queue_that_is_in_use_already_is_not_available(void **state)
 {
   (void)state;
@@ -501,7 +478,6 @@ static void a_queue_that_the_device_does_not_take_is_an_error(void **state)
   }
 }
 
-/* meets: leg-mmio-11 leg-mmio-12 */
 static void legacy_queues_that_no_page_number_can_tell_are_refused(void **state)
 {
   (void)state;
@@ -522,7 +498,6 @@ static void legacy_queues_that_no_page_number_can_tell_are_refused(void **state)
  * Interrupts
  */
 
-/* meets: drv-mmio-irq-1 drv-mmio-irq-3 drv-mmio-reg-17 */
 static void all_pending_causes_are_acknowledged_and_reported(void **state)
 {
   (void)state;
@@ -537,7 +512,6 @@ static void all_pending_causes_are_acknowledged_and_reported(void **state)
   }
 }
 
-/* meets: drv-usednotif-3 */
 static void an_interrupt_of_somebody_else_is_not_acknowledged(void **state)
 {
   (void)state;
@@ -548,7 +522,6 @@ static void an_interrupt_of_somebody_else_is_not_acknowledged(void **state)
   assert_int_equal(sim_counters(dev)->writes, writes);
 }
 
-/* meets: drv-mmio-reg-16 drv-mmio-reg-18 */
 static void undefined_causes_are_ignored_and_not_acknowledged(void **state)
 {
   (void)state;
@@ -568,7 +541,6 @@ static void raise_again(struct sim_device *dev, void *arg)
   sim_at(dev, SIM_AT_ISR_ACK, NULL, NULL);
 }
 
-/* meets: drv-mmio-irq-3 */
 static void what_comes_after_the_acknowledgement_raises_the_line_anew(void **state)
 {
   (void)state;

@@ -74,7 +74,6 @@ static void expect_sent_token(struct nic *nic, unsigned token)
  * Bring-up
  */
 
-/* meets: drv-init-1 drv-init-7 drv-init-10 drv-status-1 leg-init-1 leg-mmio-2 leg-mmio-9 */
 static void a_device_goes_live_with_buffers_posted_and_one_kick(void **state)
 {
   (void)state;
@@ -89,8 +88,6 @@ static void a_device_goes_live_with_buffers_posted_and_one_kick(void **state)
   }
 }
 
-/* meets: drv-feat-1 drv-feat-4 drv-feat-5 drv-feat-8 drv-rsvd-1 drv-rsvd-2 drv-rsvd-6 drv-rsvd-8
- * drv-mmio-rsvd-1 drv-net-cfg-2 drv-net-cfg-7 drv-net-cfg-13 drv-net-cfg-14 */
 static void of_all_feature_bits_only_known_ones_are_accepted(void **state)
 {
   (void)state;
@@ -103,7 +100,6 @@ static void of_all_feature_bits_only_known_ones_are_accepted(void **state)
   assert_int_equal(sim_accepted(nic->dev), VIRTIO_NET_FEATURES & ~VIRTIO_F_ANY_LAYOUT);
 }
 
-/* meets: leg-rsvd-1 leg-rsvd-2 drv-feat-5 */
 static void of_all_legacy_feature_bits_only_known_ones_are_accepted(void **state)
 {
   (void)state;
@@ -111,7 +107,6 @@ static void of_all_legacy_feature_bits_only_known_ones_are_accepted(void **state
   assert_int_equal(sim_accepted(nic->dev), VIRTIO_NET_FEATURES & UINT32_MAX);
 }
 
-/* meets: drv-feat-1 drv-feat-2 drv-feat-6 */
 static void each_feature_is_accepted_just_when_offered(void **state)
 {
   (void)state;
@@ -245,7 +240,6 @@ static void features_outside_the_drivers_own_are_not_accepted(void **state)
   assert_int_equal(sim_accepted(nic->dev), VIRTIO_NET_FEATURES & ~VIRTIO_F_ANY_LAYOUT);
 }
 
-/* meets: drv-net-rxbuf-4 leg-net-hdr-3 drv-net-tx-1 */
 static void the_header_is_as_long_as_negotiated(void **state)
 {
   (void)state;
@@ -257,7 +251,6 @@ static void the_header_is_as_long_as_negotiated(void **state)
   }
 }
 
-/* meets: drv-net-cfg-3 drv-net-cfg-4 */
 static void the_address_is_the_devices_if_it_can_be_one(void **state)
 {
   (void)state;
@@ -283,7 +276,6 @@ static void the_address_is_the_devices_if_it_can_be_one(void **state)
   }
 }
 
-/* meets: drv-config-3 drv-net-cfg-4 drv-net-cfg-5 */
 static void a_device_without_any_feature_works(void **state)
 {
   (void)state;
@@ -302,7 +294,6 @@ static void a_device_without_any_feature_works(void **state)
   }
 }
 
-/* meets: drv-net-cfg-7 drv-net-cfg-8 */
 static void the_mtu_is_accepted_when_buffers_can_hold_it(void **state)
 {
   (void)state;
@@ -327,7 +318,6 @@ static void the_mtu_is_accepted_when_buffers_can_hold_it(void **state)
   }
 }
 
-/* meets: drv-net-cfg-6 drv-net-cfg-5 */
 static void the_link_is_what_the_device_says(void **state)
 {
   (void)state;
@@ -367,7 +357,6 @@ static uint32_t largest_power_of_two(uint32_t wanted, uint32_t max)
   return size;
 }
 
-/* meets: drv-mmio-reg-12 leg-mmio-7 leg-vqlayout-1 */
 static void queues_are_as_large_as_wanted_and_possible(void **state)
 {
   (void)state;
@@ -438,7 +427,6 @@ static void queues_of_one_descriptor_work_if_framing_allows(void **state)
   }
 }
 
-/* meets: drv-init-8 drv-init-9 leg-mmio-6 */
 static void a_missing_queue_is_an_error(void **state)
 {
   (void)state;
@@ -454,7 +442,6 @@ static void a_missing_queue_is_an_error(void **state)
   }
 }
 
-/* meets: drv-init-8 drv-init-9 drv-feat-7 */
 static void each_failure_of_bring_up_is_told_and_leaves_failed(void **state)
 {
   (void)state;
@@ -485,7 +472,6 @@ static void each_failure_of_bring_up_is_told_and_leaves_failed(void **state)
   }
 }
 
-/* meets: drv-status-3 */
 static void after_a_failure_bring_up_can_be_tried_again(void **state)
 {
   (void)state;
@@ -499,7 +485,6 @@ static void after_a_failure_bring_up_can_be_tried_again(void **state)
   assert_true(sim_live(nic->dev));
 }
 
-/* meets: drv-cleanup-2 drv-reset-1 */
 static void a_live_device_can_be_brought_up_anew(void **state)
 {
   (void)state;
@@ -562,7 +547,6 @@ static void wrong_parameters_are_refused_before_the_device_is_touched(void **sta
  * Receive
  */
 
-/* meets: drv-net-rxbuf-2 leg-net-framing-1 */
 static void posted_buffers_hold_a_full_frame_and_stay_in_their_memory(void **state)
 {
   (void)state;
@@ -652,7 +636,6 @@ static void frames_arrive_in_the_order_of_completion(void **state)
   }
 }
 
-/* meets: drv-used-1 drv-used-2 */
 static void a_length_that_cannot_be_true_gives_no_frame(void **state)
 {
   (void)state;
@@ -700,7 +683,6 @@ static void a_length_that_cannot_be_true_gives_no_frame(void **state)
   }
 }
 
-/* meets: drv-net-rxpkt-1 drv-net-rxpkt-3 */
 static void an_unknown_header_does_not_keep_a_frame_from_arriving(void **state)
 {
   (void)state;
@@ -734,7 +716,6 @@ static void a_broken_receive_queue_is_told(void **state)
  * Transmit
  */
 
-/* meets: drv-net-tx-1 drv-net-tx-2 drv-net-tx-3 drv-net-tx-23 drv-net-tx-33 leg-net-framing-1 */
 static void frames_of_every_length_leave_behind_a_plain_header(void **state)
 {
   (void)state;
@@ -782,7 +763,6 @@ static void frames_in_many_pieces_leave_whole(void **state)
   }
 }
 
-/* meets: leg-net-hdr-1 */
 static void the_header_says_what_the_caller_wants(void **state)
 {
   (void)state;
@@ -870,7 +850,6 @@ static void transmitted_frames_come_back_in_any_order(void **state)
   }
 }
 
-/* meets: leg-net-hdr-2 */
 static void the_length_of_a_transmitted_frame_is_of_no_interest(void **state)
 {
   (void)state;
@@ -897,7 +876,6 @@ static void a_broken_transmit_queue_is_told(void **state)
   assert_int_equal(virtio_net_tx_take(&nic->net, &token), VIRTIO_ERR_DEVICE);
 }
 
-/* meets: drv-availnotif-3 drv-availnotif-4 drv-availnotif-6 drv-availnotif-7 */
 static void kicks_follow_what_the_device_wants(void **state)
 {
   (void)state;
@@ -919,7 +897,6 @@ static void kicks_follow_what_the_device_wants(void **state)
   }
 }
 
-/* meets: drv-usednotif-1 drv-usednotif-2 */
 static void transmitted_frames_raise_no_interrupts_unless_asked_for(void **state)
 {
   (void)state;
@@ -943,7 +920,6 @@ static void transmitted_frames_raise_no_interrupts_unless_asked_for(void **state
  * What has to be negotiated: offload headers, merged buffers, indirect tables
  */
 
-/* meets: drv-feat-2 drv-feat-3 */
 static void offloads_without_their_prerequisites_are_declined(void **state)
 {
   (void)state;
@@ -974,7 +950,6 @@ static void legacy_framing_goes_without_merged_buffers(void **state)
   assert_int_equal(nic->net.hdr_bytes, 10);
 }
 
-/* meets: leg-net-hdr-1 leg-net-hdr-3 */
 static void a_received_header_is_passed_on_when_it_was_negotiated(void **state)
 {
   (void)state;
@@ -1005,7 +980,6 @@ static void a_received_header_is_passed_on_when_it_was_negotiated(void **state)
   }
 }
 
-/* meets: drv-net-rxbuf-3 */
 static void a_merged_frame_comes_in_as_many_buffers_as_the_header_says(void **state)
 {
   (void)state;

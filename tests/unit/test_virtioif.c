@@ -44,7 +44,6 @@ static void the_netif_is_filled_in_and_nothing_else_decided(void **state)
   }
 }
 
-/* meets: drv-init-1 drv-init-7 drv-init-10 drv-net-rxbuf-2 */
 static void receive_buffers_are_posted_before_the_device_is_live(void **state)
 {
   (void)state;
@@ -129,7 +128,6 @@ static void the_devices_address_goes_before_the_users(void **state)
   assert_memory_equal(host->netif.hwaddr, params.mac, 6);
 }
 
-/* meets: drv-net-cfg-7 drv-net-cfg-8 drv-net-cfg-9 */
 static void the_mtu_is_the_devices_if_that_is_smaller(void **state)
 {
   (void)state;
@@ -204,7 +202,6 @@ static void missing_parameters_are_refused_with_a_reason(void **state)
   assert_int_equal(virtioif_init(&netif), ERR_ARG);
 }
 
-/* meets: drv-init-8 drv-init-9 */
 static void a_device_of_no_use_is_told_with_a_reason(void **state)
 {
   (void)state;
@@ -237,7 +234,6 @@ static void link_called(struct netif *netif)
   link_calls++;
 }
 
-/* meets: drv-net-cfg-6 drv-mmio-irq-1 drv-mmio-irq-3 */
 static void the_link_follows_the_device(void **state)
 {
   (void)state;
@@ -306,7 +302,6 @@ static void a_change_during_the_poll_is_seen_by_the_next(void **state)
  * Interrupts and sleep
  */
 
-/* meets: drv-mmio-irq-2 drv-usednotif-3 */
 static void an_interrupt_is_acknowledged_and_remembered(void **state)
 {
   (void)state;
@@ -399,7 +394,6 @@ static void no_frame_is_slept_through_whenever_it_comes(void **state)
   assert_true(fired >= 20); /* the hooks are where they should be */
 }
 
-/* meets: drv-usednotif-1 drv-usednotif-2 */
 static void frames_that_come_during_a_poll_cost_no_interrupt_each(void **state)
 {
   (void)state;
@@ -457,7 +451,6 @@ static void the_budget_bounds_one_poll(void **state)
   }
 }
 
-/* meets: drv-usednotif-3 */
 static void spurious_interrupts_do_nothing(void **state)
 {
   (void)state;

@@ -119,7 +119,6 @@ static size_t align_up(size_t value, size_t align)
   return (value + align - 1) / align * align;
 }
 
-/* meets: drv-virtqueues-1 leg-vqlayout-2 leg-vqlayout-3 */
 static void parts_lie_where_the_specification_puts_them(void **state)
 {
   (void)state;
@@ -140,7 +139,6 @@ static void parts_lie_where_the_specification_puts_them(void **state)
   }
 }
 
-/* meets: leg-vqlayout-2 leg-vqlayout-3 */
 static void legacy_sizes_are_those_of_the_specification(void **state)
 {
   (void)state;
@@ -159,7 +157,6 @@ static void legacy_sizes_are_those_of_the_specification(void **state)
 #endif
 }
 
-/* meets: drv-availnotif-1 */
 static void a_new_ring_is_all_zero(void **state)
 {
   (void)state;
@@ -237,7 +234,6 @@ static void one_buffer_goes_round_in_rings_of_every_size(void **state)
   }
 }
 
-/* meets: drv-avail-1 */
 static void a_full_ring_goes_round_in_rings_of_every_size(void **state)
 {
   (void)state;
@@ -298,7 +294,6 @@ static void a_refused_buffer_changes_nothing(void **state)
   kick_if_wanted(rig);
 }
 
-/* meets: drv-framing-1 drv-indirect-3 drv-desc-1 */
 static void chains_of_every_length_up_to_the_ring_are_taken(void **state)
 {
   (void)state;
@@ -346,7 +341,6 @@ static unsigned next_random(uint32_t *state)
   return *state >> 16;
 }
 
-/* meets: drv-cleanup-1 drv-avail-1 */
 static void buffers_come_back_in_any_order_with_any_chains(void **state)
 {
   (void)state;
@@ -379,7 +373,6 @@ static void buffers_come_back_in_any_order_with_any_chains(void **state)
   }
 }
 
-/* meets: drv-avail-1 drv-availnotif-4 drv-availnotif-6 drv-updidx-1 */
 static void indices_run_over_65535(void **state)
 {
   (void)state;
@@ -429,7 +422,6 @@ static void used_buffers_that_come_while_taking_are_taken_too(void **state)
   expect_token(rig, 3);
 }
 
-/* meets: drv-used-1 */
 static void the_length_is_passed_on_as_the_device_says(void **state)
 {
   (void)state;
@@ -463,7 +455,6 @@ static void pending_tells_whether_there_is_something_to_take(void **state)
  * Indirect tables
  */
 
-/* meets: drv-indirect-1 drv-indirect-2 drv-indirect-3 drv-indirect-4 */
 static void an_indirect_buffer_takes_one_descriptor(void **state)
 {
   (void)state;
@@ -510,7 +501,6 @@ static void an_indirect_buffer_is_refused_when_the_ring_is_full(void **state)
  * Notifying the device
  */
 
-/* meets: drv-availnotif-3 drv-availnotif-4 drv-notifydev-1 */
 static void a_kick_is_wanted_once_for_all_that_was_published(void **state)
 {
   (void)state;
@@ -543,7 +533,6 @@ static void what_is_added_and_not_published_wants_no_kick(void **state)
   sim_ring_notify(rig->ring);
 }
 
-/* meets: drv-availnotif-2 */
 static void without_event_idx_avail_event_is_ignored(void **state)
 {
   (void)state;
@@ -558,7 +547,6 @@ static void without_event_idx_avail_event_is_ignored(void **state)
   assert_false(virtq_kick_wanted(&rig->vq));
 }
 
-/* meets: drv-availnotif-5 */
 static void with_event_idx_used_flags_are_ignored(void **state)
 {
   (void)state;
@@ -585,7 +573,6 @@ static bool kick_by_the_book(uint16_t old, uint16_t new, uint16_t event)
   return false;
 }
 
-/* meets: drv-availnotif-6 drv-availnotif-7 */
 static void with_event_idx_batches_are_judged_as_a_whole(void **state)
 {
   (void)state;
@@ -633,7 +620,6 @@ static void add_many(struct rig *rig, unsigned count)
   kick_if_wanted(rig);
 }
 
-/* meets: drv-usednotif-1 drv-usednotif-2 */
 static void a_disarmed_ring_asks_for_no_interrupts(void **state)
 {
   (void)state;
@@ -648,7 +634,6 @@ static void a_disarmed_ring_asks_for_no_interrupts(void **state)
   }
 }
 
-/* meets: drv-usednotif-1 drv-usednotif-2 */
 static void an_armed_ring_asks_for_the_next_interrupt(void **state)
 {
   (void)state;
@@ -706,7 +691,6 @@ static void arming_tells_of_what_came_before(void **state)
   }
 }
 
-/* meets: drv-updidx-1 */
 static void publishing_nothing_costs_nothing(void **state)
 {
   (void)state;
@@ -878,7 +862,6 @@ static void reclaim_takes_chains_apart_and_leaves_the_rest(void **state)
   assert_int_equal(rig->vq.num_free, 8);
 }
 
-/* meets: drv-cleanup-1 */
 static void what_the_device_writes_over_the_rings_is_never_read(void **state)
 {
   (void)state;
@@ -925,7 +908,6 @@ static void garbage_in_the_suppression_fields_decides_kicks_and_no_more(void **s
  * Byte order
  */
 
-/* meets: leg-vqendian-1 */
 static void byte_order_is_little_or_the_cpus_own(void **state)
 {
   (void)state;
