@@ -116,7 +116,7 @@ class Tcp:
     """A TCP segment taken apart."""
 
     def __init__(self, data: bytes) -> None:
-        self.source_port, self.port = struct.unpack("!HH", data[:4])
+        self.source_port, self.port, self.sequence = struct.unpack("!HHI", data[:8])
         header_bytes = (data[12] >> 4) * 4
         self.syn = bool(data[13] & 0x02)
         self.rst = bool(data[13] & 0x04)
