@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import errno
 import random
+import select
 import socket
-import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -113,6 +113,13 @@ def test_service_goes_on_after_a_flood_of_30_seconds(make_lan: Callable[..., Lan
 # ---- many connections --------------------------------------------------------------------------
 
 
+def stuff(sock: socket.socket, data: bytes) -> None:
+    """Send without reading, until the guest has all that it can hold."""
+    sock.setblocking(False)
+    while select.select([], [sock], [], 0.02)[1]:
+        sock.send(data)
+
+
 def come_and_go(lan: Lan, count: int) -> None:
     """So many connections one after the other, which end in all the ways there are."""
     for number in range(count):
@@ -127,7 +134,10 @@ def come_and_go(lan: Lan, count: int) -> None:
         sock.sendall(data)
         assert read_exactly(sock, len(data)) == data, number
         if number % 4 == 1:  # nobody waits for what is under way
-            sock.sendall(data)
+            if number % 100 == 1:
+                stuff(sock, random_bytes(64 * KIB, number))
+            else:
+                sock.sendall(data)
             reset(sock)
         elif number % 4 == 2:  # half of it stays open for a moment
             sock.shutdown(socket.SHUT_WR)
