@@ -20,6 +20,7 @@ function(virtioif_sources out_virtio out_port)
     virtio.c
     virtio_mmio.c
     virtio_net.c
+    virtio_rng.c
     virtq_split.c
     PARENT_SCOPE)
   set(${out_port}

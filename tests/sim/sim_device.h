@@ -1,5 +1,6 @@
 /*
- * sim_device.h: a simulated VirtIO network device on a simulated MMIO bus, for tests.
+ * sim_device.h: a simulated VirtIO network device on a simulated MMIO bus, for tests; and an
+ * entropy device, which shares all but the frames with it.
  *
  * It executes the device's side of the specification by a reading of its own: it shares no source
  * with the driver. It is strict: whatever a driver must not do, or should not do, is recorded as a
@@ -122,6 +123,12 @@ struct sim_net_params sim_net_defaults(uint32_t version);
 /** A network device in the next free slot of the bus. */
 struct sim_device *sim_net_create(const struct sim_net_params *params);
 
+/** An entropy device that offers nothing but what its version has to have; one queue of 8. */
+struct sim_net_params sim_rng_defaults(uint32_t version);
+
+/** An entropy device in the next free slot: version, features, queue_max[0], clean, noncoherent. */
+struct sim_device *sim_rng_create(const struct sim_net_params *params);
+
 /** Any other thing in the next free slot, by its first three registers. */
 struct sim_device *sim_slot_create(uint32_t magic, uint32_t version, uint32_t device_id);
 
@@ -238,6 +245,19 @@ void sim_net_become(struct sim_device *dev, const struct sim_net_params *params)
 
 /** Change the address in the middle of the next configuration read: after so many accesses. */
 void sim_net_set_mac_after(struct sim_device *dev, unsigned reads, const uint8_t mac[6]);
+
+/*
+ * Random bytes
+ */
+
+/** The nth byte that an entropy device gives, counted from 0 since it was made. Never 0. */
+uint8_t sim_rng_byte(unsigned n);
+
+/** Give at most so many bytes in one answer, however long the buffer. */
+void sim_rng_limit(struct sim_device *dev, unsigned bytes);
+
+/** How many bytes were given. */
+unsigned sim_rng_given(const struct sim_device *dev);
 
 /*
  * What the device saw

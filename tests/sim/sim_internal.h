@@ -8,6 +8,7 @@
  *   sim_config.c  configuration space
  *   sim_ring.c    the device side of a split virtqueue
  *   sim_net.c     frames
+ *   sim_rng.c     random bytes
  *   sim_lie.c     a device that lies
  *
  * SPDX-License-Identifier: BSD-3-Clause
@@ -197,6 +198,7 @@ struct sim_device {
   uint32_t magic;
   uint32_t version;
   uint32_t device_id;
+  bool whole; /* it has more than the three registers that say what it is */
   enum sim_probe probe;
   const char *bad_probe_rule; /* why it is to be left alone */
 
@@ -245,6 +247,8 @@ struct sim_device {
   struct sim_frame *frames;
   unsigned frame_count;
   unsigned frame_room;
+  unsigned rng_given; /* random bytes given so far */
+  unsigned rng_most;  /* most of them in one answer */
 
   sim_hook_fn *hook[SIM_POINTS];
   void *hook_arg[SIM_POINTS];
@@ -254,6 +258,7 @@ struct sim_device {
 /** All devices, for what concerns each of them. */
 extern struct sim_device *sim_devices;
 
+struct sim_device *sim_device_create(const struct sim_net_params *params, uint32_t device_id);
 void sim_device_free(struct sim_device *dev);
 bool sim_legacy(const struct sim_device *dev);
 bool sim_offered(const struct sim_device *dev, uint64_t feature);
@@ -277,8 +282,15 @@ uint32_t sim_config_read(struct sim_device *dev, unsigned offset, unsigned width
 uint32_t sim_config_generation(struct sim_device *dev);
 void sim_config_settled(struct sim_device *dev);
 
+/* sim_rng.c */
+void sim_rng_answer(struct sim_device *dev);
+
 /* sim_net.c */
+bool sim_is_net(const struct sim_device *dev);
 void sim_net_made_available(struct sim_device *dev, struct sim_ring *ring, uint16_t head);
+/** Write into one buffer what fits, from its start; returns how much. */
+size_t sim_net_fill(struct sim_device *dev, const struct sim_buffer *buffer, const uint8_t *bytes,
+                    size_t len);
 void sim_net_notified(struct sim_device *dev, unsigned queue);
 void sim_net_signal(struct sim_device *dev, struct sim_ring *ring);
 void sim_net_use(struct sim_device *dev, struct sim_ring *ring, uint16_t head, uint32_t len);

@@ -115,9 +115,10 @@ struct sim_device *sim_slot_create(uint32_t magic, uint32_t version, uint32_t de
   return new_slot(magic, version, device_id);
 }
 
-struct sim_device *sim_net_create(const struct sim_net_params *params)
+struct sim_device *sim_device_create(const struct sim_net_params *params, uint32_t device_id)
 {
-  struct sim_device *dev = new_slot(0x74726976, params->version, 1);
+  struct sim_device *dev = new_slot(0x74726976, params->version, device_id);
+  dev->whole = true;
   dev->params = *params;
   dev->faults.reset_reads = 3;
   dev->faults.used_queues = UINT32_MAX;
@@ -268,7 +269,7 @@ static void check_moment(struct sim_device *dev, unsigned offset, bool write)
   if (offset == REG_STATUS || is_id_register(offset) || offset == REG_VENDOR_ID || interrupt) {
     return;
   }
-  if (dev->device_id != 1) {
+  if (!dev->whole) {
     if (write) {
       sim_breach("own-foreign-device", "write to register %03x of a device of type %u", offset,
                  dev->device_id);

@@ -27,6 +27,16 @@ struct sim_net_params sim_net_defaults(uint32_t version)
   return params;
 }
 
+bool sim_is_net(const struct sim_device *dev)
+{
+  return dev->device_id == 1;
+}
+
+struct sim_device *sim_net_create(const struct sim_net_params *params)
+{
+  return sim_device_create(params, 1);
+}
+
 static bool has(const struct sim_device *dev, uint64_t feature)
 {
   return (dev->accepted & feature) != 0;
@@ -72,9 +82,12 @@ static void check_rx_size(const struct sim_device *dev, uint64_t bytes)
 void sim_net_made_available(struct sim_device *dev, struct sim_ring *ring, uint16_t head)
 {
   const struct sim_chain *chain = &ring->chains[head];
-  bool receive = ring->index == SIM_RX;
+  bool receive = ring->index == SIM_RX; /* also the one queue of an entropy device */
   if ((receive ? chain->out_bytes : chain->in_bytes) != 0) {
     sim_breach("own-direction", "queue %u: element of the wrong direction", ring->index);
+  }
+  if (!sim_is_net(dev)) {
+    return;
   }
   if (receive) {
     check_rx_size(dev, chain->in_bytes);
@@ -246,6 +259,12 @@ static void transmit(struct sim_device *dev)
 
 void sim_net_notified(struct sim_device *dev, unsigned queue)
 {
+  if (!sim_is_net(dev)) {
+    if (dev->pace == SIM_EAGER) {
+      sim_rng_answer(dev);
+    }
+    return;
+  }
   if (queue == SIM_TX && dev->pace != SIM_LAZY && !dev->dead) {
     transmit(dev);
   }
@@ -297,8 +316,8 @@ static void put_hdr(const struct sim_device *dev, const struct sim_hdr *hdr, uin
 }
 
 /* Write into one buffer from offset at of the whole; returns how much fitted. */
-static size_t fill(struct sim_device *dev, const struct sim_buffer *buffer, const uint8_t *bytes,
-                   size_t len)
+size_t sim_net_fill(struct sim_device *dev, const struct sim_buffer *buffer, const uint8_t *bytes,
+                    size_t len)
 {
   struct sim_ring *ring = &dev->ring[SIM_RX];
   size_t done = 0;
@@ -385,7 +404,7 @@ bool sim_net_deliver_with(struct sim_device *dev, const struct sim_hdr *hdr, con
   for (unsigned i = 0; i < count; i++) {
     struct sim_buffer buffer = {0};
     sim_ring_take_nth(ring, pick(dev, sim_ring_available(ring)), &buffer);
-    size_t part = fill(dev, &buffer, bytes + done, total - done);
+    size_t part = sim_net_fill(dev, &buffer, bytes + done, total - done);
     done += part;
     sim_net_use(dev, ring, buffer.head, (uint32_t)part);
   }
@@ -442,7 +461,9 @@ void sim_check(struct sim_device *dev)
 void sim_run(struct sim_device *dev)
 {
   sim_check(dev);
-  if (dev->live && !dev->dead) {
+  if (!sim_is_net(dev)) {
+    sim_rng_answer(dev);
+  } else if (dev->live && !dev->dead) {
     transmit(dev);
   }
 }

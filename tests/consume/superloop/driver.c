@@ -6,6 +6,7 @@
  */
 #include "virtio/virtio_mmio.h"
 #include "virtio/virtio_net.h"
+#include "virtio/virtio_rng.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -71,10 +72,24 @@ bool mirror_poll(void)
   return got == 0;
 }
 
+static uint8_t seed_memory[VIRTIO_RNG_MEMORY_BYTES] __attribute__((aligned(VIRTQ_ALIGN)));
+
+bool get_seed(uintptr_t base, uint8_t seed[32])
+{
+  struct virtio_mmio rng;
+
+  return virtio_mmio_probe(&rng, base) == VIRTIO_OK && rng.dev.device_id == VIRTIO_ID_RNG &&
+         virtio_rng_read(&rng.dev, seed_memory, seed, 32) == VIRTIO_OK;
+}
+
 int main(void)
 {
   static const uint32_t empty_slot[64] = {0x74726976, 2, 0};
+  uint8_t seed[32];
 
+  if (get_seed((uintptr_t)empty_slot, seed)) {
+    return 1;
+  }
   if (mirror_start((uintptr_t)empty_slot)) {
     return mirror_poll() ? 0 : 1;
   }

@@ -62,6 +62,7 @@ enum virtio_err {
 
 /** Device types, "Device Types". */
 #define VIRTIO_ID_NET                    1u
+#define VIRTIO_ID_RNG                    4u /**< Entropy source. */
 
 struct virtio_device;
 
