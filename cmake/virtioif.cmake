@@ -28,6 +28,7 @@ function(virtioif_sources out_virtio out_port)
     virtioif_chksum.c
     virtioif_csum.c
     virtioif_hooks.c
+    virtioif_loop.c
     virtioif_recover.c
     virtioif_rx.c
     virtioif_tso.c

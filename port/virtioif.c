@@ -50,28 +50,6 @@ static void config_changed(struct virtioif *vif)
  * Poll
  */
 
-/* Packets to own addresses, which lwIP queues above the driver. */
-static void loop_poll(void)
-{
-#if ENABLE_LOOPBACK && !LWIP_NETIF_LOOPBACK_MULTITHREADING
-  netif_poll_all();
-#endif
-}
-
-static bool loop_pending(void)
-{
-#if ENABLE_LOOPBACK && !LWIP_NETIF_LOOPBACK_MULTITHREADING
-  struct netif *netif;
-  NETIF_FOREACH(netif)
-  {
-    if (netif->loop_first != NULL) {
-      return true;
-    }
-  }
-#endif
-  return false;
-}
-
 /* After room was made TCP goes on at once, instead of at the next ACK or timeout. True: others
  * whose frames were refused may go on, too, and should be asked before anybody sleeps. */
 static bool tx_resume(struct virtioif *vif)
@@ -107,7 +85,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
   LWIP_ASSERT_CORE_LOCKED();
   vif->interrupted = false;
   if (!virtioif_is_live(vif) && !virtioif_recover(vif)) {
-    loop_poll(); /* what lwIP sends to itself still arrives */
+    virtioif_loop_poll(); /* what lwIP sends to itself still arrives */
     return false;
   }
   vif->corked = true;
@@ -120,7 +98,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
   bool resumed = tx_resume(vif);
   u16_t received = virtioif_rx_receive(vif, budget);
   relieve_pool(vif);
-  loop_poll();
+  virtioif_loop_poll();
   virtioif_rx_refill(vif);
   if (!virtioif_is_live(vif)) {
     return true; /* the next poll sees to it */
@@ -132,7 +110,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
   if (received >= budget) {
     return true;
   }
-  return virtq_arm(&vif->net.rx) || resumed || vif->interrupted || loop_pending();
+  return virtq_arm(&vif->net.rx) || resumed || vif->interrupted || virtioif_loop_pending();
 }
 
 /* Whether this sleep may last: no lwIP timer ends it, or lwIP's timers run in another thread. */
@@ -161,7 +139,7 @@ bool virtioif_idle(struct netif *netif)
 {
   struct virtioif *vif = virtioif_of(netif);
 
-  if (vif->interrupted || loop_pending()) {
+  if (vif->interrupted || virtioif_loop_pending()) {
     return false;
   }
   if (!virtioif_is_live(vif)) {

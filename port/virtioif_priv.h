@@ -6,6 +6,7 @@
  *   virtioif_rx.c      receive buffers and received frames
  *   virtioif_tx.c      transmit slots and frames sent one by one
  *   virtioif_tso.c     runs of TCP segments sent as one large frame
+ *   virtioif_loop.c    packets to own addresses
  *   virtioif_csum.c    who computes and who checks which checksum
  *   virtioif_chksum.c  the Internet checksum in software
  *   virtioif_hooks.c   hooks for lwipopts.h
@@ -65,6 +66,19 @@ bool virtioif_recovery_is_due(const struct virtioif *vif);
 
 /** The transmit watchdog's look at the queue, once a poll. */
 void virtioif_tx_watch(struct virtioif *vif);
+
+/*
+ * virtioif_loop.c
+ */
+
+/** Give lwIP the packets that it has sent to itself, those of all interfaces. */
+void virtioif_loop_poll(void);
+
+/** True if there are more of them. */
+bool virtioif_loop_pending(void);
+
+/** Free those of an interface. */
+void virtioif_loop_drop(struct netif *netif);
 
 /*
  * virtioif_rx.c

@@ -204,27 +204,13 @@ static void drain(struct virtioif *vif)
   }
 }
 
-/* What netif_remove() forgets: packets on their way back to the interface's own addresses. */
-static void drop_looped(struct netif *netif)
-{
-#if ENABLE_LOOPBACK
-  if (netif->loop_first != NULL) {
-    pbuf_free(netif->loop_first);
-    netif->loop_first = NULL;
-    netif->loop_last = NULL;
-  }
-#else
-  LWIP_UNUSED_ARG(netif);
-#endif
-}
-
 err_t virtioif_remove(struct netif *netif)
 {
   struct virtioif *vif = virtioif_of(netif);
 
   LWIP_ASSERT_CORE_LOCKED();
   netif_remove(netif);
-  drop_looped(netif);
+  virtioif_loop_drop(netif); /* netif_remove() forgets them */
   virtioif_flush(netif);
   drain(vif);
   vif->state = VIRTIOIF_REMOVED;

@@ -529,6 +529,47 @@ static void own_addresses_are_reached_with_the_link_up_or_down(void **state)
   }
 }
 
+static void answer(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr,
+                   u16_t port)
+{
+  unsigned *count = arg;
+  (*count)++;
+  udp_sendto(pcb, p, addr, port);
+  pbuf_free(p);
+}
+
+/* Two services that answer each other for ever get a turn a lap, as everybody does. */
+static void services_that_answer_each_other_starve_nobody(void **state)
+{
+  (void)state;
+  struct host *host = host_live(HOST_MODERN);
+  unsigned count[2] = {0, 0};
+  struct udp_pcb *pcb[2];
+  for (unsigned i = 0; i < 2; i++) {
+    pcb[i] = udp_new();
+    assert_int_equal(udp_bind(pcb[i], IP4_ADDR_ANY, (u16_t)(7 + i)), ERR_OK);
+    udp_recv(pcb[i], answer, &count[i]);
+  }
+  peer_introduce(host);
+  struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, 100, PBUF_RAM);
+  memset(p->payload, 0, p->len);
+  assert_int_equal(udp_sendto(pcb[0], p, netif_ip_addr4(&host->netif), 8), ERR_OK);
+  pbuf_free(p);
+  for (unsigned i = 0; i < 100; i++) {
+    struct peer_frame ping;
+    peer_forget(host);
+    peer_ping(host, &ping, 50, i);
+    peer_send(host, &ping);
+    assert_true(virtioif_poll(&host->netif, 64));
+    assert_false(virtioif_idle(&host->netif));
+    assert_int_equal(peer_got_count(host), 1);
+  }
+  assert_in_range(count[0] + count[1], 100, 110);
+  udp_remove(pcb[0]);
+  udp_remove(pcb[1]);
+  host_run(host);
+}
+
 static void addresses_of_others_have_no_route_while_the_link_is_down(void **state)
 {
   (void)state;
@@ -704,6 +745,7 @@ int main(void)
       HOST_TEST(the_budget_bounds_one_poll),
       HOST_TEST(spurious_interrupts_do_nothing),
       HOST_TEST(own_addresses_are_reached_with_the_link_up_or_down),
+      HOST_TEST(services_that_answer_each_other_starve_nobody),
       HOST_TEST(addresses_of_others_have_no_route_while_the_link_is_down),
       HOST_TEST(tcp_flows_from_one_interface_to_another),
       HOST_TEST(tcp_does_not_wait_for_time_to_pass_when_the_queue_was_full),
