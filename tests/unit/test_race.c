@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { FRAMES = 20000, USED_ELEM_BYTES = 8, USED_LEN_AT = 4 + 4 };
+enum { FRAMES = 5000, USED_ELEM_BYTES = 8, USED_LEN_AT = 4 + 4 };
 
 struct scribbler {
   uint8_t *rx_mem;
