@@ -94,7 +94,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
     config_changed(vif);
   }
   virtioif_tx_reap(vif);
-  virtioif_tx_watch(vif);
+  virtioif_watch(vif);
   bool resumed = tx_resume(vif);
   u16_t received = virtioif_rx_receive(vif, budget);
   relieve_pool(vif);

@@ -64,8 +64,9 @@ bool virtioif_recover(struct virtioif *vif);
 /** True if virtioif_recover() has something to do by now. */
 bool virtioif_recovery_is_due(const struct virtioif *vif);
 
-/** The transmit watchdog's look at the queue, once a poll. */
-void virtioif_tx_watch(struct virtioif *vif);
+/** Once a poll: whether the device still sends, and has worked for long enough to be trusted anew.
+ */
+void virtioif_watch(struct virtioif *vif);
 
 /*
  * virtioif_loop.c

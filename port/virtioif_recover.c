@@ -55,9 +55,6 @@ void virtioif_device_failed(struct virtioif *vif, enum virtioif_event why)
   if (!virtioif_is_live(vif)) {
     return;
   }
-  if (time_has_come(recovery->started_at_ms + VIRTIOIF_STABLE_MS)) {
-    recovery->attempts = 0;
-  }
   vif->state = VIRTIOIF_BROKEN;
   vif->stats.device_errors++;
   recovery->may_give_up = why != VIRTIOIF_EVENT_TX_TIMEOUT;
@@ -145,7 +142,7 @@ bool virtioif_recover(struct virtioif *vif)
   return virtioif_is_live(vif);
 }
 
-void virtioif_tx_watch(struct virtioif *vif)
+static void watch_tx(struct virtioif *vif)
 {
   const struct virtq *tx = &vif->net.tx;
   struct virtioif_tx_watch *watch = &vif->tx_watch;
@@ -170,6 +167,16 @@ void virtioif_tx_watch(struct virtioif *vif)
       tell(vif, VIRTIOIF_EVENT_TX_STALLED);
     }
   }
+}
+
+void virtioif_watch(struct virtioif *vif)
+{
+  struct virtioif_recovery *recovery = &vif->recovery;
+
+  if (recovery->attempts > 0 && time_has_come(recovery->started_at_ms + VIRTIOIF_STABLE_MS)) {
+    recovery->attempts = 0;
+  }
+  watch_tx(vif);
 }
 
 /*
