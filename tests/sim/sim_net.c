@@ -84,7 +84,8 @@ void sim_net_made_available(struct sim_device *dev, struct sim_ring *ring, uint1
   const struct sim_chain *chain = &ring->chains[head];
   bool receive = ring->index == SIM_RX; /* also the one queue of an entropy device */
   if ((receive ? chain->out_bytes : chain->in_bytes) != 0) {
-    sim_breach("own-direction", "queue %u: element of the wrong direction", ring->index);
+    sim_breach(sim_is_net(dev) ? "own-direction" : "drv-rng-1",
+               "queue %u: element of the wrong direction", ring->index);
   }
   if (!sim_is_net(dev)) {
     return;

@@ -377,6 +377,30 @@ static void a_tunnel_flag_without_a_tunnel_refuses_no_packet(void **state)
   }
 }
 
+static void flags_that_mean_nothing_here_change_nothing(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct host *host = host_with((enum host_kind)kind, CSUM_FEATURES);
+    struct udp_pcb *pcb = listen_udp();
+    struct peer_frame frame;
+    udp_with_sum(host, &frame, 100, 0);
+    u16_t good = good_sum(&frame);
+    for (unsigned flag = 4; flag <= 0x80; flag *= 2) {
+      const struct sim_hdr unknown = {.flags = (uint8_t)flag};
+      const struct sim_hdr and_valid = {.flags = (uint8_t)(flag | 2)};
+      udp_with_sum(host, &frame, 100, good);
+      assert_true(arrives(host, &frame, &unknown));
+      udp_with_sum(host, &frame, 100, good ^ 0x1111);
+      assert_false(arrives(host, &frame, &unknown));
+      assert_true(arrives(host, &frame, &and_valid));
+    }
+    udp_remove(pcb);
+    host_end(NULL);
+    host_begin(NULL);
+  }
+}
+
 /* A bridge or a sniffer gets such a frame whole. */
 static u8_t seen[2048];
 
@@ -424,6 +448,26 @@ static void a_partial_checksum_is_completed_if_the_frame_is_for_others(void **st
       assert_true(sim_net_deliver_with(host->dev, &needs_csum, frame.bytes, frame.len));
       host_run(host);
       assert_memory_equal(seen + L4 + 6, &good, sizeof(good));
+    }
+  }
+}
+
+/* Without NEEDS_CSUM start and offset mean nothing. */
+static void a_sum_that_is_not_partial_is_left_alone(void **state)
+{
+  (void)state;
+  static const uint8_t flags[] = {0, 2};
+  struct host *host = host_with(HOST_MODERN, CSUM_FEATURES);
+  host->netif.input = see;
+  for (size_t i = 0; i < COUNT(flags); i++) {
+    for (uint16_t start = 0; start < 100; start++) {
+      struct sim_hdr hdr = {.flags = flags[i], .csum_start = start, .csum_offset = 6};
+      struct peer_frame frame;
+      udp_with_sum(host, &frame, 100, 0x1234);
+      frame.bytes[5] ^= (start & 1) != 0 ? 0x10 : 0; /* another station */
+      assert_true(sim_net_deliver_with(host->dev, &hdr, frame.bytes, frame.len));
+      host_run(host);
+      assert_memory_equal(seen, frame.bytes, frame.len);
     }
   }
 }
@@ -1150,7 +1194,9 @@ int main(void)
       HOST_TEST(a_datagram_from_fragments_is_checked_by_lwip),
       HOST_TEST(nonsense_in_a_received_header_touches_nothing_else),
       HOST_TEST(a_tunnel_flag_without_a_tunnel_refuses_no_packet),
+      HOST_TEST(flags_that_mean_nothing_here_change_nothing),
       HOST_TEST(a_partial_checksum_is_completed_if_the_frame_is_for_others),
+      HOST_TEST(a_sum_that_is_not_partial_is_left_alone),
       HOST_TEST(tcp_to_an_own_address_works),
       HOST_TEST(a_burst_leaves_in_large_frames_and_arrives_whole),
       HOST_TEST(large_frames_survive_losses_and_late_completions),

@@ -1706,6 +1706,29 @@ static void a_checksum_left_to_the_device_is_filled_in(void **state)
   expect_breach("drv-net-tx-22");
 }
 
+static void an_entropy_device_wants_nothing_to_read(void **state)
+{
+  (void)state;
+  struct sim_net_params params = sim_rng_defaults(2);
+  struct hand h = hand(2);
+  h.dev = sim_rng_create(&params);
+  negotiate_as(&h, SIM_F_VERSION_1);
+  select_queue(&h, 0);
+  wr(&h, 0x038, params.queue_max[0]);
+  write_addresses(&h, 0);
+  wr(&h, 0x044, 1);
+  wr(&h, 0x070, 0x0f);
+  put_desc(&h, 0, 0, support_alloc(64, 64), 64, 2, 0);
+  publish(&h, 0, 0);
+  wr(&h, 0x050, 0);
+  assert_int_equal(sim_breaches(NULL), 0);
+  virtio_hal_rmb();
+  put_desc(&h, 0, 1, support_alloc(64, 64), 64, 0, 0);
+  publish(&h, 0, 1);
+  expect_breach("drv-rng-1");
+  wr(&h, 0x050, 0);
+}
+
 static void caches_that_are_not_snooped_have_to_be_maintained(void **state)
 {
   (void)state;
@@ -1752,6 +1775,7 @@ int main(void)
       TEST(legacy_framing_wants_the_header_in_its_own_descriptor),
       TEST(merged_buffers_share_one_frame),
       TEST(a_checksum_left_to_the_device_is_filled_in),
+      TEST(an_entropy_device_wants_nothing_to_read),
       TEST(caches_that_are_not_snooped_have_to_be_maintained),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
