@@ -258,9 +258,19 @@ static void post_buffers(struct virtioif *vif)
   vif->rx_held_max = (u16_t)(vif->rx_free + vif->rx_held);
 }
 
+static bool has_address(const struct netif *netif)
+{
+  static const u8_t none[ETH_HWADDR_LEN] = {0};
+  return memcmp(netif->hwaddr, none, ETH_HWADDR_LEN) != 0;
+}
+
 int virtioif_start(struct virtioif *vif)
 {
   vif->start_error = init_device(vif);
+  if (vif->start_error == VIRTIO_OK && !vif->net.has_mac && !has_address(vif->netif)) {
+    virtio_fail(vif->net.dev);
+    vif->start_error = VIRTIOIF_ERR_NO_ADDRESS;
+  }
   if (vif->start_error == VIRTIO_OK) {
     adopt_device(vif);
     virtioif_csum_init(vif);
@@ -272,15 +282,14 @@ int virtioif_start(struct virtioif *vif)
   return vif->start_error;
 }
 
-/* For want of one from the device. */
-static void init_mac(struct netif *netif, const u8_t *wanted)
+/* The address for want of one from the device; all zero if there is none. Guessable numbers make no
+ * address: all machines that boot the same image in the same way would have the same one. */
+static void init_mac(struct netif *netif, const struct virtioif_params *params)
 {
-  static const u8_t none[ETH_HWADDR_LEN] = {0};
   u8_t *mac = netif->hwaddr;
 
-  if (memcmp(wanted, none, ETH_HWADDR_LEN) != 0) {
-    memcpy(mac, wanted, ETH_HWADDR_LEN);
-  } else {
+  memcpy(mac, params->mac, ETH_HWADDR_LEN);
+  if (!has_address(netif) && params->mac_random) {
     u32_t low = LWIP_RAND();
     u32_t high = LWIP_RAND();
     memcpy(mac, &low, 4);
@@ -346,13 +355,11 @@ err_t virtioif_init(struct netif *netif)
   if (params->dev == NULL || !memory_is_valid(params->memory)) {
     return ERR_ARG;
   }
+  init_mac(netif, params);
   virtioif_rx_init(vif);
   int err = virtioif_start(vif);
   if (err != VIRTIO_OK) {
-    return err == VIRTIO_ERR_ARG ? ERR_ARG : ERR_IF;
-  }
-  if (!vif->net.has_mac) {
-    init_mac(netif, params->mac);
+    return err == VIRTIO_ERR_ARG || err == VIRTIOIF_ERR_NO_ADDRESS ? ERR_ARG : ERR_IF;
   }
   init_netif(vif, netif);
   return ERR_OK;
@@ -365,6 +372,8 @@ const char *virtioif_init_error(const struct virtioif *vif)
     return "no error";
   case VIRTIO_ERR_ARG:
     return "a parameter is missing or out of range";
+  case VIRTIOIF_ERR_NO_ADDRESS:
+    return "the device has no hardware address: set mac or mac_random";
   case VIRTIO_ERR_FEATURES:
     return "the device does not agree on a set of features";
   case VIRTIO_ERR_TIMEOUT:

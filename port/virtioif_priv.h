@@ -37,8 +37,11 @@ static inline bool virtioif_has(const struct virtioif *vif, u64_t feature)
  * virtioif.c
  */
 
+/** A start error beside those of enum virtio_err: nobody gave the interface an address. */
+#define VIRTIOIF_ERR_NO_ADDRESS 1
+
 /** Bring the device up, for the first time or after a reset, and give it receive buffers. Returns
- * an enum virtio_err, which virtioif_init_error() puts into words. */
+ * an enum virtio_err or VIRTIOIF_ERR_NO_ADDRESS; virtioif_init_error() puts it into words. */
 int virtioif_start(struct virtioif *vif);
 
 /** Tell lwIP of the link, if it is news. */

@@ -491,6 +491,7 @@ static void an_address_that_cannot_be_one_is_replaced(void **state)
       struct sim_net_params params = host_device((enum host_kind)kind);
       memcpy(params.mac, macs[i], 6);
       struct host *host = host_create(&params, 16, 16, 32);
+      host->params.mac_random = true;
       assert_int_equal(host_add(host), ERR_OK);
       assert_int_equal(host->netif.hwaddr[0] & 3, 2);
       host_configure(host);

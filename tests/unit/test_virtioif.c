@@ -106,16 +106,54 @@ static void an_address_is_found_if_the_device_has_none(void **state)
   params.features &= ~SIM_F_MAC;
   struct host *told = host_create(&params, 16, 16, 32);
   memcpy(told->params.mac, wanted, 6);
+  told->params.mac_random = true;
   assert_int_equal(host_add(told), ERR_OK);
   assert_memory_equal(told->netif.hwaddr, wanted, 6);
 
   struct host *one = host_create(&params, 16, 16, 32);
   struct host *two = host_create(&params, 16, 16, 32);
+  one->params.mac_random = true;
+  two->params.mac_random = true;
   assert_int_equal(host_add(one), ERR_OK);
   assert_int_equal(host_add(two), ERR_OK);
   assert_int_equal(one->netif.hwaddr[0] & 3, 2); /* unicast, locally administered */
   assert_int_equal(two->netif.hwaddr[0] & 3, 2);
   assert_memory_not_equal(one->netif.hwaddr, two->netif.hwaddr, 6);
+}
+
+/* The device is not left with memory of the driver's, nor an address from another life used. */
+static void no_address_is_made_up_unasked(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct sim_net_params params = host_device((enum host_kind)kind);
+    params.features &= ~SIM_F_MAC;
+    struct host *host = host_create(&params, 16, 16, 32);
+    memset(host->netif.hwaddr, 2, 6);
+    host->netif.state = &host->params;
+    assert_int_equal(virtioif_init(&host->netif), ERR_ARG);
+    assert_string_equal(virtioif_init_error(&host->vif),
+                        "the device has no hardware address: set mac or mac_random");
+    assert_false(sim_live(host->dev));
+    assert_int_equal(sim_status(host->dev) & 0x80, 0x80); /* FAILED */
+  }
+}
+
+static void an_address_that_was_made_up_outlives_a_reset(void **state)
+{
+  (void)state;
+  struct sim_net_params params = host_device(HOST_MODERN);
+  params.features &= ~SIM_F_MAC;
+  struct host *host = host_create(&params, 16, 16, 32);
+  host->params.mac_random = true;
+  assert_int_equal(host_add(host), ERR_OK);
+  host_configure(host);
+  u8_t before[6];
+  memcpy(before, host->netif.hwaddr, 6);
+  virtioif_reset(&host->netif);
+  host_run(host);
+  assert_int_equal(virtioif_stats(&host->netif)->recoveries, 1);
+  assert_memory_equal(host->netif.hwaddr, before, 6);
 }
 
 static void the_devices_address_goes_before_the_users(void **state)
@@ -124,6 +162,7 @@ static void the_devices_address_goes_before_the_users(void **state)
   struct sim_net_params params = host_device(HOST_MODERN);
   struct host *host = host_create(&params, 16, 16, 32);
   memset(host->params.mac, 2, 6);
+  host->params.mac_random = true;
   assert_int_equal(host_add(host), ERR_OK);
   assert_memory_equal(host->netif.hwaddr, params.mac, 6);
 }
@@ -154,6 +193,7 @@ static void features_can_be_kept_off(void **state)
   struct sim_net_params params = host_device(HOST_MODERN_EVENT_IDX);
   struct host *host = host_create(&params, 16, 16, 32);
   host->params.features_off = SIM_F_EVENT_IDX | SIM_F_MAC;
+  host->params.mac_random = true;
   assert_int_equal(host_add(host), ERR_OK);
   assert_int_equal(sim_accepted(host->dev) & (SIM_F_EVENT_IDX | SIM_F_MAC), 0);
 }
@@ -728,6 +768,8 @@ int main(void)
       HOST_TEST(a_default_queue_of_64_posts_enough_for_any_device),
       HOST_TEST(memory_is_used_up_to_its_end_and_no_further),
       HOST_TEST(an_address_is_found_if_the_device_has_none),
+      HOST_TEST(no_address_is_made_up_unasked),
+      HOST_TEST(an_address_that_was_made_up_outlives_a_reset),
       HOST_TEST(the_devices_address_goes_before_the_users),
       HOST_TEST(the_mtu_is_the_devices_if_that_is_smaller),
       HOST_TEST(features_can_be_kept_off),

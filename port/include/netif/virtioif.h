@@ -158,8 +158,10 @@ struct virtioif_params {
   struct virtioif *vif;                 /**< The interface's state, uninitialized; must not move. */
   struct virtio_device *dev;            /**< A probed device with device_id VIRTIO_ID_NET. */
   const struct virtioif_memory *memory; /**< Its memory, which must outlive the interface. */
-  u8_t mac[6];      /**< Address to use if the device gives none; all zero: make up a local one
-                         with LWIP_RAND(). */
+  u8_t mac[6];      /**< Address to use if the device gives none; all zero: see mac_random. */
+  bool mac_random;  /**< If neither the device nor mac gives an address, make up a local one with
+                         LWIP_RAND(): only if that is seeded from a real source of entropy, and not
+                         with the same number at each boot or on each machine. */
   bool rx_copy_all; /**< Copy every received frame, so that lwIP never parses memory that the
                          device can still write: for a host that is not trusted. */
   bool bridged;     /**< The interface becomes a port of a bridge: large receive is declined, since
@@ -267,7 +269,7 @@ struct virtioif {
   volatile bool interrupted;            /**< Set by virtioif_isr(), cleared before a poll works. */
   volatile bool config_changed;         /**< The same for a configuration change. */
   u64_t features;                       /**< Feature bits that may be negotiated. */
-  int start_error;                      /**< enum virtio_err of the last start. */
+  int start_error;                      /**< Of the last start: enum virtio_err and one more. */
   void (*event)(struct netif *, enum virtioif_event); /**< virtioif_params::event */
   struct virtioif_stats stats;                        /**< The counters. */
 };
