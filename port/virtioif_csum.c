@@ -78,7 +78,8 @@ static void parse_ip6(const u8_t *ip, u16_t len, struct virtioif_packet *packet)
   packet->proto = ip[IP6_NEXTH];
 }
 
-void virtioif_parse(const u8_t *frame, u16_t len, struct virtioif_packet *packet)
+/* Look at the headers of a frame, of which len bytes are in one piece. Leaves sum_at 0. */
+static inline void parse(const u8_t *frame, u16_t len, struct virtioif_packet *packet)
 {
   memset(packet, 0, sizeof(*packet));
   if (len < SIZEOF_ETH_HDR + VLAN_TAG_BYTES) {
@@ -99,19 +100,27 @@ void virtioif_parse(const u8_t *frame, u16_t len, struct virtioif_packet *packet
   }
 }
 
-u16_t virtioif_pseudo_sum(const u8_t *frame, const struct virtioif_packet *packet, u32_t l4_len)
+static u64_t sum_words(const u8_t *at, unsigned words)
 {
-  const u8_t *addrs = frame + packet->ip_start + (packet->ipv6 ? IP6_SRC : IP4_SRC);
-  unsigned bytes = packet->ipv6 ? 32 : 8;
-  u64_t sum = lwip_htonl(packet->proto) + (u64_t)lwip_htonl(l4_len);
-
-  for (unsigned i = 0; i < bytes; i += 4) {
+  u64_t sum = 0;
+  for (; words > 0; words--, at += 4) {
     u32_t word;
-    memcpy(&word, addrs + i, sizeof(word));
+    memcpy(&word, at, sizeof(word));
     sum += word;
   }
-  sum = (sum & 0xffffu) + ((sum >> 16) & 0xffffu) + (sum >> 32);
-  return (u16_t)FOLD_U32T(FOLD_U32T((u32_t)sum));
+  return sum;
+}
+
+u16_t virtioif_pseudo_sum(const u8_t *frame, const struct virtioif_packet *packet, u16_t l4_len)
+{
+  const u8_t *ip = frame + packet->ip_start;
+  u64_t sum = packet->ipv6 ? sum_words(ip + IP6_SRC, 8) : sum_words(ip + IP4_SRC, 2);
+
+  sum += lwip_htons((u16_t)packet->proto) + (u64_t)lwip_htons(l4_len);
+  sum = (sum & 0xffffffffu) + (sum >> 32);
+  sum = (sum & 0xffffu) + (sum >> 16);
+  sum = (sum & 0xffffu) + (sum >> 16);
+  return (u16_t)((sum & 0xffffu) + (sum >> 16));
 }
 
 /*
@@ -168,22 +177,13 @@ static bool is_own_ip6(const u8_t *addr)
 bool virtioif_is_foreign(const u8_t *frame, u16_t len)
 {
   struct virtioif_packet packet;
-  virtioif_parse(frame, len, &packet);
+  parse(frame, len, &packet);
   const u8_t *ip = frame + packet.ip_start;
 
   if (packet.l4_start == 0) {
     return false;
   }
   return packet.ipv6 ? !is_own_ip6(ip + IP6_DEST) : !is_own_ip4(ip + IP4_DEST);
-}
-
-#else
-
-bool virtioif_is_foreign(const u8_t *frame, u16_t len)
-{
-  LWIP_UNUSED_ARG(frame);
-  LWIP_UNUSED_ARG(len);
-  return false;
 }
 
 #endif /* VIRTIOIF_FORWARDS */
@@ -280,7 +280,7 @@ bool virtioif_csum_parse(const struct virtioif *vif, const struct pbuf *p,
     packet->proto = 0;
     return true;
   }
-  virtioif_parse(frame, p->len, packet);
+  parse(frame, p->len, packet);
   if (!headers_are_together(p, packet)) {
     return false;
   }
@@ -322,6 +322,8 @@ void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
 
 #if LWIP_CHECKSUM_CTRL_PER_NETIF
 
+#define CHECK_TRANSPORT (NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
+
 u64_t virtioif_csum_features(const struct netif *netif)
 {
   u64_t features = VIRTIO_NET_FEATURES;
@@ -352,12 +354,16 @@ void virtioif_csum_init(struct virtioif *vif)
     flags &= (u16_t) ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_CHECK_TCP);
   }
   vif->csum_rest = flags;
+  vif->csum_good =
+      (flags & (u16_t)~CHECK_TRANSPORT) | NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_ICMP;
+  vif->csum_check = vif->csum_good | CHECK_TRANSPORT;
   NETIF_SET_CHECKSUM_CTRL(vif->netif, flags);
 }
 
 /* Finish a sum that the sender left to the device, for a frame that goes further than to us. The
  * offsets are the device's word: what they point at has to be in the first pbuf. */
-static void complete_sum(struct pbuf *p, const struct virtio_net_offload *offload)
+static __attribute__((noinline)) void complete_sum(struct pbuf *p,
+                                                   const struct virtio_net_offload *offload)
 {
   u32_t field = (u32_t)offload->csum_start + offload->csum_offset;
   if (field + sizeof(u16_t) <= p->len) {
@@ -372,35 +378,44 @@ static bool is_to_us(const struct virtioif *vif, const struct pbuf *p)
          !virtioif_is_foreign((const u8_t *)p->payload, p->len);
 }
 
-/* Whether the device vouches for the transport checksum of this very packet. */
-static bool is_vouched_for(const struct pbuf *p, const struct virtio_net_offload *offload)
+/* Whether the device's word on the sum covers the packet: TCP or UDP, and no fragment. What has a
+ * VLAN tag or extension headers is left to lwIP. */
+static bool is_whole(const struct pbuf *p)
 {
-  if ((offload->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID)) == 0) {
-    return false;
+  const u8_t *ip = (const u8_t *)p->payload + SIZEOF_ETH_HDR;
+  u16_t type = get16(ip - sizeof(type));
+  u8_t proto = 0;
+
+  if (type == PP_HTONS(ETHTYPE_IP) && p->len >= SIZEOF_ETH_HDR + IP_HLEN) {
+    bool fragment = (get16(ip + IP4_FRAG) & PP_HTONS(IP_MF | IP_OFFMASK)) != 0;
+    proto = fragment ? 0 : ip[IP4_PROTO];
+  } else if (type == PP_HTONS(ETHTYPE_IPV6) && p->len >= SIZEOF_ETH_HDR + IP6_HLEN) {
+    proto = ip[IP6_NEXTH];
   }
-  struct virtioif_packet packet;
-  virtioif_parse((const u8_t *)p->payload, p->len, &packet);
-  return (packet.proto == IP_PROTO_TCP || packet.proto == IP_PROTO_UDP) && !packet.fragment;
+  return proto == IP_PROTO_TCP || proto == IP_PROTO_UDP;
+}
+
+/* Whether the device vouches for the sum. One that is yet to be filled in is so good only here. */
+static bool is_good(const struct virtioif *vif, struct pbuf *p,
+                    const struct virtio_net_offload *offload)
+{
+  bool partial = (offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0;
+  bool good = is_whole(p);
+
+  if (partial && !(good && is_to_us(vif, p))) {
+    complete_sum(p, offload);
+  }
+  return good;
 }
 
 err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
                           const struct virtio_net_offload *offload)
 {
-  const u16_t ip_checks = NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_ICMP;
-  const u16_t transport = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+  const u8_t known = VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID;
   struct netif *netif = vif->netif;
-  bool partial = false;
-  bool vouched_for = false;
+  bool good = (offload->flags & known) != 0 && is_good(vif, p, offload);
 
-  if (virtioif_has(vif, VIRTIO_NET_F_GUEST_CSUM)) {
-    partial = (offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0;
-    vouched_for = is_vouched_for(p, offload);
-  }
-  if (partial && !(vouched_for && is_to_us(vif, p))) {
-    complete_sum(p, offload);
-  }
-  u16_t checks = ip_checks | (vouched_for ? 0 : transport);
-  NETIF_SET_CHECKSUM_CTRL(netif, (vif->csum_rest & (u16_t)~transport) | checks);
+  NETIF_SET_CHECKSUM_CTRL(netif, good ? vif->csum_good : vif->csum_check);
   err_t err = netif->input(p, netif);
   NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_rest);
   return err;

@@ -1,5 +1,5 @@
 /*
- * virtioif_hooks.c: routes to an interface's own addresses, ACKs for large segments.
+ * virtioif_hooks.c: routes to an interface's own addresses, and how often TCP acknowledges.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -7,8 +7,10 @@
 
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 #include "netif/virtioif_hooks.h"
+#include "virtioif_priv.h"
 
 #if LWIP_IPV4
 struct netif *virtioif_ip4_route(const ip4_addr_t *dest)
@@ -41,13 +43,65 @@ struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
 #endif
 
 #if LWIP_TCP
-err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct pbuf *p)
+
+/* Whether the frame that lwIP is looking at came by an interface of ours that has another one ready
+ * behind it. */
+static struct virtioif *has_more(void)
 {
-  /* With this flag set tcp_ack() sends an ACK instead of waiting for another segment. A listening
-   * pcb is a shorter structure and has no flags. */
-  if (pcb->state >= ESTABLISHED && p->tot_len > pcb->mss) {
+  struct netif *netif = ip_current_input_netif();
+  if (netif == NULL || netif->linkoutput != virtioif_linkoutput || !virtioif_of(netif)->rx_more) {
+    return NULL;
+  }
+  return virtioif_of(netif);
+}
+
+/* Whether tcp_receive() will take this segment and then call tcp_ack(), so that TF_ACK_DELAY, if it
+ * is cleared now, is set again. */
+static bool will_be_taken(const struct tcp_pcb *pcb, const struct tcp_hdr *hdr,
+                          const struct pbuf *p)
+{
+  return pcb->state == ESTABLISHED && hdr->seqno == pcb->rcv_nxt && p->tot_len > 0 &&
+         p->tot_len <= pcb->rcv_wnd && pcb->refused_data == NULL;
+}
+
+err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct pbuf *p)
+{
+  /* With TF_ACK_DELAY set tcp_ack() sends an ACK, otherwise it sets the flag. A listening pcb is a
+   * shorter structure and has no flags. */
+  if (pcb->state < ESTABLISHED) {
+    return ERR_OK;
+  }
+  struct virtioif *vif = has_more();
+  if (vif != NULL && will_be_taken(pcb, hdr, p)) {
+    if ((pcb->flags & TF_ACK_DELAY) != 0 || p->tot_len > pcb->mss) {
+      tcp_clear_flags(pcb, TF_ACK_DELAY);
+      vif->acks_held = true;
+    }
+  } else if (p->tot_len > pcb->mss) {
     tcp_set_flags(pcb, TF_ACK_DELAY);
   }
   return ERR_OK;
 }
+
+void virtioif_ack_held(struct virtioif *vif)
+{
+  if (!vif->acks_held) {
+    return;
+  }
+  vif->acks_held = false;
+  for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+    if ((pcb->flags & TF_ACK_DELAY) != 0) {
+      tcp_ack_now(pcb);
+      tcp_output(pcb);
+    }
+  }
+}
+
+#else
+
+void virtioif_ack_held(struct virtioif *vif)
+{
+  LWIP_UNUSED_ARG(vif);
+}
+
 #endif

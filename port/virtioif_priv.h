@@ -146,9 +146,9 @@ int virtioif_tx_pieces(struct pbuf *p, u16_t offset, struct virtq_sg *sg, unsign
 /** Most pieces of a frame sent by itself; one that is more scattered is copied. */
 #define VIRTIOIF_FRAME_PIECES 16u
 
-/** Describe a frame in the cheapest way there is: copied into the slot, in place, or copied as a
- * whole. What has to live until the device has read it hangs on the slot. packet is NULL if the
- * headers are spread. Returns the number of pieces in sg, or 0 if there is no memory for it. */
+/** Describe a frame in the cheapest way there is: in place, or copied as a whole. What has to live
+ * until the device has read it hangs on the slot. packet is NULL if the headers are spread. Returns
+ * the number of pieces in sg, or 0 if there is no memory for it. */
 unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p,
                               const struct virtioif_packet *packet, u16_t slot, struct virtq_sg *sg,
                               struct virtio_net_offload *offload);
@@ -158,7 +158,10 @@ unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p,
  */
 
 /** True if frames may be held back for a run: large send was negotiated and a lap is on. */
-bool virtioif_tso_active(const struct virtioif *vif);
+static inline bool virtioif_tso_active(const struct virtioif *vif)
+{
+  return vif->tso && vif->corked;
+}
 
 /** Add a frame to the open run, or open one with it. False: the frame is to be sent by itself, and
  * the run before it is closed. */
@@ -177,6 +180,13 @@ void virtioif_tso_init(struct virtioif *vif);
 void virtioif_tso_free_table(struct virtioif *vif, u16_t table);
 
 /*
+ * virtioif_hooks.c
+ */
+
+/** Send the ACKs that were held back while more frames were there to be received. */
+void virtioif_ack_held(struct virtioif *vif);
+
+/*
  * virtioif_chksum.c
  */
 
@@ -187,15 +197,21 @@ u16_t virtioif_chksum(const void *data, int len);
  * virtioif_csum.c
  */
 
-/** Look at the headers of a frame, of which len bytes are in one piece. Leaves sum_at 0. */
-void virtioif_parse(const u8_t *frame, u16_t len, struct virtioif_packet *packet);
-
 /** The sum over addresses, protocol and length that a transport checksum starts with, folded and in
  * network byte order. */
-u16_t virtioif_pseudo_sum(const u8_t *frame, const struct virtioif_packet *packet, u32_t l4_len);
+u16_t virtioif_pseudo_sum(const u8_t *frame, const struct virtioif_packet *packet, u16_t l4_len);
 
 /** True if this is a router's build and the frame is to go on to somebody else. */
+#if VIRTIOIF_FORWARDS
 bool virtioif_is_foreign(const u8_t *frame, u16_t len);
+#else
+static inline bool virtioif_is_foreign(const u8_t *frame, u16_t len)
+{
+  LWIP_UNUSED_ARG(frame);
+  LWIP_UNUSED_ARG(len);
+  return false;
+}
+#endif
 
 /** Decide who computes and who checks checksums on this interface, from what was negotiated. */
 void virtioif_csum_init(struct virtioif *vif);

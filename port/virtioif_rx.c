@@ -37,7 +37,7 @@ static void rxbuf_free(struct pbuf *p)
   SYS_ARCH_DECL_PROTECT(level);
 
   SYS_ARCH_PROTECT(level);
-  rxbuf_push(vif, (u16_t)(buf - vif->memory->rxbufs));
+  rxbuf_push(vif, buf->buffer);
   vif->rx_held--;
   SYS_ARCH_UNPROTECT(level);
 }
@@ -75,6 +75,7 @@ void virtioif_rx_init(struct virtioif *vif)
   for (u16_t i = vif->memory->rx_buffers; i-- > 0;) {
     struct virtioif_rxbuf *buf = &vif->memory->rxbufs[i];
     buf->vif = vif;
+    buf->buffer = i;
     buf->pbuf.custom_free_function = rxbuf_free;
     rxbuf_push(vif, i);
   }
@@ -153,10 +154,11 @@ static struct pbuf *alloc_copy(struct virtioif *vif, u16_t len)
 }
 
 /* What lwIP holds is missing from the pool; if it held more than the spare buffers the ring would
- * run dry. */
-static bool must_copy(const struct virtioif *vif, u16_t more)
+ * run dry. A short frame holds as much as a long one, so the last half of them is not for those. */
+static bool may_hold(const struct virtioif *vif, u16_t more, u32_t len)
 {
-  return vif->rx_copy_all || vif->rx_held + more > vif->rx_held_max;
+  u16_t most = len > VIRTIOIF_RX_COPY_BYTES ? vif->rx_held_max : vif->rx_held_max / 2;
+  return vif->rx_held + more <= most && !vif->rx_copy_all;
 }
 
 /* A frame in one buffer. One that lwIP will forward is copied: a receive buffer has no room for the
@@ -165,8 +167,7 @@ static void receive_single(struct virtioif *vif, const struct virtio_net_rx *rx)
 {
   struct pbuf *p;
 
-  if (rx->len > VIRTIOIF_RX_COPY_BYTES && !must_copy(vif, 1) &&
-      !virtioif_is_foreign(rx->data, rx->len)) {
+  if (may_hold(vif, 1, rx->len) && !virtioif_is_foreign(rx->data, rx->len)) {
     p = rxbuf_hold(vif, rx);
   } else {
     p = alloc_copy(vif, rx->len);
@@ -185,6 +186,13 @@ static void receive_single(struct virtioif *vif, const struct virtio_net_rx *rx)
  * once, so what has come so far waits in vif->rx_part.
  */
 
+/* "Processing of Incoming Packets": no tunnel was negotiated, and without one such a packet is not
+ * to be accepted, however many buffers it takes. */
+static bool is_tunnel(const struct virtio_net_offload *offload)
+{
+  return (offload->gso_type & VIRTIO_NET_HDR_GSO_TUNNEL) != 0;
+}
+
 static void part_begin(struct virtioif *vif, const struct virtio_net_rx *rx)
 {
   struct virtioif_rx_part *part = &vif->rx_part;
@@ -193,7 +201,7 @@ static void part_begin(struct virtioif *vif, const struct virtio_net_rx *rx)
   part->last = part->first;
   part->len = rx->len;
   part->missing = (u16_t)(rx->buffers - 1u);
-  part->bad = false;
+  part->bad = is_tunnel(&rx->offload);
   part->offload = rx->offload;
 }
 
@@ -249,7 +257,7 @@ static void part_end(struct virtioif *vif)
   }
   set_lengths(p, (u16_t)part->len);
   vif->stats.rx_merged++;
-  if (must_copy(vif, 0)) {
+  if (!may_hold(vif, 0, part->len)) {
     p = part_copy(vif, p);
   }
   if (p != NULL) {
@@ -262,21 +270,30 @@ static bool part_is_open(const struct virtioif *vif)
   return vif->rx_part.first != NULL;
 }
 
-/* A buffer that starts a frame. One that is to go on over more buffers than were ever posted would
- * wait for them for ever. */
-static void receive_first(struct virtioif *vif, const struct virtio_net_rx *rx)
+/* A frame that is to go on over more buffers than were ever posted would wait for them for ever. */
+static u16_t most_buffers(const struct virtioif *vif)
 {
-  u16_t most = LWIP_MIN(vif->net.rx.size, vif->memory->rx_buffers);
-  bool count_is_possible = rx->buffers >= 1 && rx->buffers <= most;
+  return LWIP_MIN(vif->net.rx.size, vif->memory->rx_buffers);
+}
 
-  if (rx->len == 0 || !count_is_possible) {
+/* A buffer more of the frame that is open, or the first one of another. */
+static void receive_buffer(struct virtioif *vif, const struct virtio_net_rx *rx)
+{
+  if (part_is_open(vif)) {
+    part_append(vif, rx);
+  } else if (rx->buffers == 1 && rx->len != 0 && !is_tunnel(&rx->offload)) {
+    receive_single(vif, rx);
+    return;
+  } else if (rx->len == 0 || rx->buffers - 1u >= most_buffers(vif)) {
     rxbuf_drop(vif, rx->buffer);
     LINK_STATS_INC(link.lenerr);
     count_drop(vif, &vif->stats.rx_drop_len);
-  } else if (rx->buffers == 1) {
-    receive_single(vif, rx);
+    return;
   } else {
     part_begin(vif, rx);
+  }
+  if (vif->rx_part.missing == 0) {
+    part_end(vif);
   }
 }
 
@@ -291,7 +308,7 @@ void virtioif_rx_abandon(struct virtioif *vif)
 u16_t virtioif_rx_receive(struct virtioif *vif, u16_t budget)
 {
   struct virtio_net_rx rx;
-  u16_t taken = 0;
+  unsigned taken = 0;
 
   while (taken < budget || part_is_open(vif)) {
     int got = part_is_open(vif) ? virtio_net_rx_take_more(&vif->net, &rx)
@@ -303,14 +320,10 @@ u16_t virtioif_rx_receive(struct virtioif *vif, u16_t budget)
       break;
     }
     taken++;
-    if (!part_is_open(vif)) {
-      receive_first(vif, &rx);
-      continue;
-    }
-    part_append(vif, &rx);
-    if (vif->rx_part.missing == 0) {
-      part_end(vif);
-    }
+    vif->rx_more = virtio_net_rx_more(&vif->net);
+    receive_buffer(vif, &rx);
   }
-  return taken;
+  vif->rx_more = false;
+  virtioif_ack_held(vif);
+  return (u16_t)taken;
 }

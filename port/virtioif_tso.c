@@ -254,7 +254,6 @@ static bool join_run(struct virtioif *vif, struct pbuf *p, const struct segment 
   u16_t slot = virtioif_txslot_pop(vif);
   pbuf_ref(p);
   vif->memory->txslots[slot].p = p;
-  vif->memory->txslots[slot].next = VIRTIOIF_NONE;
   vif->memory->txslots[run->last_slot].next = slot;
   run->last_slot = slot;
   run->segments++;
@@ -272,11 +271,11 @@ static void build_headers(struct virtioif *vif)
   u8_t *frame = virtioif_txslot_frame(vif, run->first_slot);
   u8_t *ip = frame + run->packet.ip_start;
   u8_t *tcp = frame + run->packet.l4_start;
-  u32_t tcp_len = run->hdr_len - run->packet.l4_start + run->payload;
+  u16_t tcp_len = (u16_t)(run->hdr_len - run->packet.l4_start + run->payload);
 
   memcpy(frame, run->first->payload, run->hdr_len);
   if (run->packet.ipv6) {
-    put_be16(ip + IP6_PLEN, (u16_t)tcp_len);
+    put_be16(ip + IP6_PLEN, tcp_len);
   } else {
     put_be16(ip + IP4_LEN, (u16_t)(IP_HLEN + tcp_len));
     put_be16(ip + IP4_CHKSUM, 0);
@@ -312,11 +311,6 @@ void virtioif_tso_close(struct virtioif *vif)
   }
   run->segments = 0;
   (void)virtio_net_tx_add(&vif->net, run->sg, run->pieces, &run->offload, run->first_slot, table);
-}
-
-bool virtioif_tso_active(const struct virtioif *vif)
-{
-  return vif->tso && vif->corked;
 }
 
 bool virtioif_tso_take(struct virtioif *vif, struct pbuf *p, const struct virtioif_packet *packet)

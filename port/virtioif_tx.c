@@ -12,6 +12,7 @@
 #include "lwip/sys.h"
 #include "netif/ethernet.h"
 #include "virtioif_priv.h"
+#include <string.h>
 
 /* Room for one VLAN tag, which the device's MTU does not count. */
 #define VLAN_TAG_BYTES 4u
@@ -24,6 +25,7 @@ u16_t virtioif_txslot_pop(struct virtioif *vif)
 {
   u16_t slot = vif->tx_free_head;
   vif->tx_free_head = vif->memory->txslots[slot].next;
+  vif->memory->txslots[slot].next = VIRTIOIF_NONE;
   vif->tx_free--;
   return slot;
 }
@@ -106,11 +108,9 @@ static bool has_room(const struct virtioif *vif, unsigned pieces)
   return vif->tx_free > 0 && vif->net.tx.num_free >= pieces;
 }
 
-bool virtioif_tx_make_room(struct virtioif *vif, unsigned pieces)
+/* The part of virtioif_tx_make_room() that is hardly ever needed. */
+static __attribute__((noinline)) bool clear_room(struct virtioif *vif, unsigned pieces)
 {
-  if (has_room(vif, pieces)) {
-    return true;
-  }
   virtioif_tx_reap(vif);
   if (has_room(vif, pieces)) {
     return true;
@@ -130,6 +130,11 @@ bool virtioif_tx_make_room(struct virtioif *vif, unsigned pieces)
   vif->tx_refused = true;
   vif->tx_reaped = false;
   return false;
+}
+
+bool virtioif_tx_make_room(struct virtioif *vif, unsigned pieces)
+{
+  return has_room(vif, pieces) || clear_room(vif, pieces);
 }
 
 /*
@@ -180,22 +185,6 @@ static unsigned map_frame(const struct virtioif *vif, struct pbuf *p, u8_t *slot
   return more >= 0 && 1 + (unsigned)more <= vif->net.tx.size ? 1 + (unsigned)more : 0;
 }
 
-/* Copy a short frame behind the slot's header and describe both. */
-static unsigned copy_frame(const struct virtioif *vif, const struct pbuf *p, u8_t *slot_hdr,
-                           struct virtq_sg *sg)
-{
-  u32_t hdr_bytes = vif->net.hdr_bytes;
-
-  pbuf_copy_partial(p, slot_hdr + hdr_bytes, p->tot_len, 0);
-  if (vif->net.header_apart) {
-    sg[0] = (struct virtq_sg){slot_hdr, hdr_bytes};
-    sg[1] = (struct virtq_sg){slot_hdr + hdr_bytes, p->tot_len};
-    return 2;
-  }
-  sg[0] = (struct virtq_sg){slot_hdr, hdr_bytes + p->tot_len};
-  return 1;
-}
-
 /* The frame in one pbuf of the driver's own, for when its pbufs are too many or may change. Not by
  * pbuf_clone(), which takes no chain that ends in an empty pbuf. */
 static struct pbuf *gather_frame(struct virtioif *vif, const struct pbuf *p)
@@ -231,12 +220,8 @@ unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p,
   struct virtioif_txslot *s = &vif->memory->txslots[slot];
   unsigned count = 0;
 
-  s->next = VIRTIOIF_NONE;
   if (packet != NULL) {
     virtioif_csum_tx(vif, p, packet, offload);
-    if (p->tot_len <= VIRTIOIF_TX_COPY_BYTES) {
-      return copy_frame(vif, p, slot_hdr, sg);
-    }
     count = map_frame(vif, p, slot_hdr, sg);
   }
   if (count > 0) {
@@ -256,8 +241,37 @@ unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p,
   return map_frame(vif, s->p, slot_hdr, sg);
 }
 
-/* Send one frame by itself. */
-static err_t send_single(struct virtioif *vif, struct pbuf *p, const struct virtioif_packet *packet)
+/* Send a short frame from a copy in the slot, behind its header. */
+static err_t send_short(struct virtioif *vif, struct pbuf *p, const struct virtioif_packet *packet)
+{
+  u32_t hdr_bytes = vif->net.hdr_bytes;
+  unsigned count = vif->net.header_apart ? 2 : 1;
+  struct virtio_net_offload offload;
+
+  if (!virtioif_tx_make_room(vif, count)) {
+    vif->stats.tx_ring_full++;
+    return ERR_MEM;
+  }
+  u16_t slot = virtioif_txslot_pop(vif);
+  u8_t *frame = virtioif_txslot_frame(vif, slot);
+  virtioif_csum_tx(vif, p, packet, &offload);
+  if (p->next == NULL) {
+    memcpy(frame, p->payload, p->len);
+  } else {
+    pbuf_copy_partial(p, frame, p->tot_len, 0);
+  }
+  struct virtq_sg sg[2] = {{frame - hdr_bytes, hdr_bytes + p->tot_len}};
+  if (count == 2) {
+    sg[0].len = hdr_bytes;
+    sg[1] = (struct virtq_sg){frame, p->tot_len};
+  }
+  vif->stats.tx_copied++;
+  (void)virtio_net_tx_add(&vif->net, sg, count, &offload, slot, NULL); /* there is room */
+  return ERR_OK;
+}
+
+/* Send a frame from where it is, if that can be done. */
+static err_t send_long(struct virtioif *vif, struct pbuf *p, const struct virtioif_packet *packet)
 {
   struct virtq_sg sg[VIRTIOIF_FRAME_PIECES];
   struct virtio_net_offload offload;
@@ -292,7 +306,10 @@ static err_t send_frame(struct virtioif *vif, struct pbuf *p)
     }
     virtioif_tso_close(vif);
   }
-  return send_single(vif, p, parsed ? &packet : NULL);
+  if (parsed && p->tot_len <= VIRTIOIF_TX_COPY_BYTES) {
+    return send_short(vif, p, &packet);
+  }
+  return send_long(vif, p, parsed ? &packet : NULL);
 }
 
 static bool len_is_valid(const struct netif *netif, const struct pbuf *p)

@@ -109,8 +109,8 @@ static int negotiate(struct virtio_net *net, uint64_t features)
   }
   net->hdr_bytes = hdr_bytes(net->dev);
   net->header_apart = hdr_apart(net->dev);
-  net->rx_hdr_matters =
-      virtio_has(net->dev, VIRTIO_NET_F_GUEST_CSUM) || virtio_has(net->dev, VIRTIO_NET_F_MRG_RXBUF);
+  net->rx_sums = virtio_has(net->dev, VIRTIO_NET_F_GUEST_CSUM);
+  net->rx_merges = virtio_has(net->dev, VIRTIO_NET_F_MRG_RXBUF);
   return err;
 }
 
@@ -259,7 +259,7 @@ int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer)
     return virtq_add(&net->rx, apart, 0, 2, buffer);
   }
   struct virtq_sg whole = {hdr, net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX};
-  return virtq_add(&net->rx, &whole, 0, 1, buffer);
+  return virtq_add_one(&net->rx, whole, true, buffer);
 }
 
 /* Between CPU and interface byte order, either way. */
@@ -278,7 +278,10 @@ static void read_hdr(const struct virtio_net *net, const uint8_t *at, struct vir
 
   memcpy(&rx->offload, at, sizeof(rx->offload));
   swap_offload(&rx->offload, native);
-  if (virtio_has(net->dev, VIRTIO_NET_F_MRG_RXBUF)) {
+  if (!net->rx_sums) {
+    rx->offload.flags = 0;
+  }
+  if (net->rx_merges) {
     memcpy(&rx->buffers, at + HDR_NUM_BUFFERS, sizeof(rx->buffers));
     rx->buffers = virtio_hal_le16(rx->buffers, native);
   }
@@ -286,7 +289,6 @@ static void read_hdr(const struct virtio_net *net, const uint8_t *at, struct vir
 
 int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *rx)
 {
-  static const struct virtio_net_offload plain;
   struct virtq_done done;
   int got = virtq_take(&net->rx, &done);
   if (got != 1) {
@@ -296,7 +298,6 @@ int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *rx)
   rx->buffers = 1;
   rx->data = rx_frame(net, done.token);
   rx->len = 0;
-  rx->offload = plain;
 
   uint32_t least = net->hdr_bytes + VIRTIO_NET_ETH_HDR_BYTES;
   uint32_t most = net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX;
@@ -304,9 +305,7 @@ int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *rx)
     uint8_t *hdr = rx->data - net->hdr_bytes;
     rx->len = (uint16_t)(done.len - net->hdr_bytes);
     virtio_hal_cache_invalidate(hdr, done.len);
-    if (net->rx_hdr_matters) {
-      read_hdr(net, hdr, rx);
-    }
+    read_hdr(net, hdr, rx);
   }
   return 1;
 }
@@ -358,15 +357,8 @@ int virtio_net_tx_add(struct virtio_net *net, const struct virtq_sg *sg, unsigne
   if (table != NULL) {
     return virtq_add_indirect(&net->tx, table, sg, count, token);
   }
-  return virtq_add(&net->tx, sg, count, 0, token);
-}
-
-int virtio_net_tx_take(struct virtio_net *net, uint16_t *token)
-{
-  struct virtq_done done;
-  int got = virtq_take(&net->tx, &done);
-  if (got == 1) {
-    *token = done.token; /* nothing was written, whatever the length says */
+  if (count == 1) {
+    return virtq_add_one(&net->tx, sg[0], false, token);
   }
-  return got;
+  return virtq_add(&net->tx, sg, count, 0, token);
 }

@@ -128,20 +128,32 @@ static void write_desc(const struct virtq *vq, struct virtq_desc *desc, const st
   desc->next = virtio_hal_le16(next, vq->native_endian);
 }
 
-/* Take the chain from head to last off the free list and put it into the next entry of the
- * available ring. The device sees neither before the index moves. */
-static void commit(struct virtq *vq, uint16_t head, uint16_t last, unsigned count, uint16_t token)
+/* Take the chain of count descriptors from head to last off the free list and put it into the next
+ * entry of the available ring. The device sees neither before the index moves. */
+static inline void commit(struct virtq *vq, uint16_t head, uint16_t last, unsigned count,
+                          uint16_t token)
 {
-  struct virtq_shadow *shadow = vq->shadow;
+  struct virtq_shadow *first = &vq->shadow[head];
   uint16_t idx = vq->avail_idx;
 
-  vq->free_head = shadow[last].next;
+  vq->free_head = vq->shadow[last].next;
   vq->num_free = (uint16_t)(vq->num_free - count);
   vq->in_flight++;
   vq->avail_idx = (uint16_t)(idx + 1u);
+  first->count = (uint16_t)count;
+  first->token = token;
   vq->avail->ring[idx & vq->mask] = virtio_hal_le16(head, vq->native_endian);
-  shadow[head].count = (uint16_t)count;
-  shadow[head].token = token;
+}
+
+int virtq_add_one(struct virtq *vq, struct virtq_sg piece, bool in, uint16_t token)
+{
+  uint16_t head = vq->free_head;
+  if (vq->num_free == 0) {
+    return VIRTIO_ERR_FULL;
+  }
+  commit(vq, head, head, 1, token);
+  write_desc(vq, &vq->desc[head], &piece, in ? VIRTQ_DESC_F_WRITE : 0, 0);
+  return VIRTIO_OK;
 }
 
 int virtq_add(struct virtq *vq, const struct virtq_sg *sg, unsigned out, unsigned in,
@@ -225,16 +237,23 @@ bool virtq_kick_wanted(struct virtq *vq)
  * Taking
  */
 
+/* The device broke the rules: with used_seen here, nobody gets past look_for_used() any more. */
+static void set_broken(struct virtq *vq)
+{
+  vq->broken = true;
+  vq->used_seen = vq->used_idx;
+}
+
 /* Whether there is an entry to take. The used index that the device shows can only be true if it
  * owes no more than it was given. */
 static bool look_for_used(struct virtq *vq)
 {
   uint16_t seen = device_used_idx(vq);
-  if (seen == vq->used_idx) {
+  if (seen == vq->used_idx || vq->broken) {
     return false;
   }
   if ((uint16_t)(seen - vq->used_idx) > vq->in_flight) {
-    vq->broken = true;
+    set_broken(vq);
     return false;
   }
   vq->used_seen = seen;
@@ -243,42 +262,40 @@ static bool look_for_used(struct virtq *vq)
   return true;
 }
 
-/* Give the chain at head back to the free list. */
-static uint16_t release(struct virtq *vq, uint16_t head)
+/* Give the chain of count descriptors at head back to the free list. */
+static inline uint16_t release(struct virtq *vq, uint32_t head, uint16_t count)
 {
-  struct virtq_shadow *shadow = vq->shadow;
-  uint16_t count = shadow[head].count;
-  uint16_t last = head;
+  struct virtq_shadow *first = &vq->shadow[head];
+  struct virtq_shadow *last = first;
 
   for (uint16_t n = count; n > 1; n--) {
-    last = shadow[last].next;
+    last = &vq->shadow[last->next];
   }
-  shadow[last].next = vq->free_head;
-  shadow[head].count = 0;
-  vq->free_head = head;
+  last->next = vq->free_head;
+  first->count = 0;
+  vq->free_head = (uint16_t)head;
   vq->num_free = (uint16_t)(vq->num_free + count);
   vq->in_flight--;
-  return shadow[head].token;
+  return first->token;
 }
 
 int virtq_take(struct virtq *vq, struct virtq_done *done)
 {
-  if (vq->broken) {
-    return VIRTIO_ERR_DEVICE;
-  }
-  if (vq->used_seen == vq->used_idx && !look_for_used(vq)) {
+  uint16_t idx = vq->used_idx;
+  if (vq->used_seen == idx && !look_for_used(vq)) {
     return vq->broken ? VIRTIO_ERR_DEVICE : 0;
   }
 
-  const struct virtq_used_elem *elem = &vq->used->ring[vq->used_idx & vq->mask];
+  const struct virtq_used_elem *elem = &vq->used->ring[idx & vq->mask];
   uint32_t id = virtio_hal_le32(__atomic_load_n(&elem->id, __ATOMIC_RELAXED), vq->native_endian);
-  if (id >= vq->size || vq->shadow[id].count == 0) {
-    vq->broken = true;
+  uint16_t count = id < vq->size ? vq->shadow[id].count : 0;
+  if (count == 0) {
+    set_broken(vq);
     return VIRTIO_ERR_DEVICE;
   }
   done->len = virtio_hal_le32(__atomic_load_n(&elem->len, __ATOMIC_RELAXED), vq->native_endian);
-  done->token = release(vq, (uint16_t)id);
-  vq->used_idx++;
+  done->token = release(vq, id, count);
+  vq->used_idx = (uint16_t)(idx + 1u);
   return 1;
 }
 
@@ -314,7 +331,7 @@ bool virtq_reclaim(struct virtq *vq, uint16_t *token)
 {
   for (uint16_t head = 0; head < vq->size && vq->in_flight > 0; head++) {
     if (vq->shadow[head].count != 0) {
-      *token = release(vq, head);
+      *token = release(vq, head, vq->shadow[head].count);
       return true;
     }
   }

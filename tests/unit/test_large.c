@@ -855,6 +855,37 @@ static void a_count_of_buffers_that_cannot_be_is_dropped_and_counted(void **stat
   }
 }
 
+static void a_packet_in_a_tunnel_is_dropped_with_all_its_buffers(void **state)
+{
+  (void)state;
+  static const u8_t types[] = {0x20, 0x40, 0x60, 0x21, 0x41, 0x24, 0x44, 0xe4};
+  for (unsigned kind = 0; kind < HOST_LEGACY_APART; kind++) {
+    struct host *host = host_receiving((enum host_kind)kind);
+    unsigned dropped = 0;
+    for (unsigned buffers = 1; buffers <= 31; buffers += 6) {
+      for (size_t i = 0; i < COUNT(types); i++) {
+        struct sim_hdr hdr = {.flags = i % 4, .gso_type = types[i], .gso_size = 1400};
+        size_t len = fill_buffers(host, large, buffers, 1);
+        hdr.num_buffers = (u16_t)buffers;
+        assert_true(sim_net_deliver_with(host->dev, &hdr, large, len));
+        host_run(host);
+        assert_int_equal(kept_count, 0);
+        assert_int_equal(host_news(host).rx_drop_len, ++dropped);
+        host_check_buffers(host);
+        assert_int_equal(virtioif_rx_usage(&host->netif).held, 0);
+      }
+      size_t len = fill_buffers(host, large, 3, 0);
+      assert_true(sim_net_deliver(host->dev, large, len));
+      host_run(host);
+      assert_int_equal(kept_count, 1);
+      check_chain(host, large, len, 3);
+      drop_kept();
+      host_run(host);
+    }
+    next_host();
+  }
+}
+
 /* One large segment arrives as the device would hand it over. */
 static void send_large(struct remote *remote, size_t len)
 {
@@ -915,6 +946,89 @@ static void small_segments_are_acknowledged_in_pairs_as_ever(void **state)
   }
 }
 
+/* So many segments, and what may come behind them, are there when the interface is polled. */
+static void arrive(struct remote *remote, unsigned segments, bool and_an_ack)
+{
+  for (unsigned i = 0; i < segments; i++) {
+    remote_segment(remote, &packet, 0, 1460, PACKET_ACK);
+    assert_true(sim_net_deliver(remote->host->dev, packet.bytes, packet.len));
+    remote->seq += 1460;
+  }
+  if (and_an_ack) {
+    remote_segment(remote, &packet, 0, 0, PACKET_ACK);
+    assert_true(sim_net_deliver(remote->host->dev, packet.bytes, packet.len));
+  }
+}
+
+/* Also when the last of them is another connection's, or no segment at all. No time passes. */
+static void segments_that_arrive_together_are_acknowledged_together(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < 8; variant++) {
+    struct sim_net_params params = device_with(HOST_MODERN, LRO_FEATURES);
+    struct host *host = host_with(&params, 16, 0);
+    struct server *server = server_open(PORT);
+    struct remote remote;
+    remote_open(&remote, host, (variant & 1) != 0, PORT);
+    server->mute = true;
+    for (unsigned n = 2; n <= 5; n++) {
+      struct packet_tcp answer;
+      peer_forget(host);
+      arrive(&remote, n, (variant & 2) != 0);
+      if ((variant & 4) != 0) {
+        struct peer_frame ping;
+        peer_ping(host, &ping, 56, n);
+        peer_send(host, &ping);
+      }
+      host_run(host);
+      assert_true(remote_heard(&remote, &answer));
+      assert_int_equal(answer.ack, remote.seq);
+      assert_int_equal(remote_count(&remote), 1);
+    }
+    next_host();
+  }
+}
+
+/* What is held back waits for the end of the poll, not for the frames that the next will take. */
+static void acks_leave_with_the_poll_that_took_their_segments(void **state)
+{
+  (void)state;
+  struct sim_net_params params = device_with(HOST_MODERN, LRO_FEATURES);
+  struct host *host = host_with(&params, 16, 0);
+  struct server *server = server_open(PORT);
+  struct remote remote;
+  struct packet_tcp answer;
+  remote_open(&remote, host, false, PORT);
+  server->mute = true;
+  u32_t start = remote.seq;
+  arrive(&remote, 8, false);
+  assert_true(virtioif_poll(&host->netif, 5));
+  assert_true(remote_heard(&remote, &answer));
+  assert_int_equal(answer.ack, start + 5 * 1460);
+  assert_int_equal(remote_count(&remote), 1);
+}
+
+/* A gap is told at once, and with each segment behind it: that is what the sender counts. */
+static void duplicate_acks_are_not_held_back(void **state)
+{
+  (void)state;
+  struct sim_net_params params = device_with(HOST_MODERN, LRO_FEATURES);
+  struct host *host = host_with(&params, 16, 0);
+  struct server *server = server_open(PORT);
+  struct remote remote;
+  struct packet_tcp answer;
+  remote_open(&remote, host, false, PORT);
+  server->mute = true;
+  arrive(&remote, 1, false);
+  u32_t gap = remote.seq;
+  remote.seq += 1460;
+  arrive(&remote, 4, false);
+  host_run(host);
+  assert_int_equal(remote_count(&remote), 4);
+  assert_true(remote_heard(&remote, &answer));
+  assert_int_equal(answer.ack, gap);
+}
+
 static void large_receive_is_declined_where_it_must_be(void **state)
 {
   (void)state;
@@ -965,7 +1079,11 @@ int main(void)
       HOST_TEST(a_bad_buffer_in_the_middle_costs_its_frame_alone),
       HOST_TEST(a_count_of_buffers_that_cannot_be_is_dropped_and_counted),
       HOST_TEST(a_large_segment_is_acknowledged_at_once_although_nobody_takes_the_data),
+      HOST_TEST(a_packet_in_a_tunnel_is_dropped_with_all_its_buffers),
       HOST_TEST(small_segments_are_acknowledged_in_pairs_as_ever),
+      HOST_TEST(segments_that_arrive_together_are_acknowledged_together),
+      HOST_TEST(acks_leave_with_the_poll_that_took_their_segments),
+      HOST_TEST(duplicate_acks_are_not_held_back),
       HOST_TEST(large_receive_is_declined_where_it_must_be),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,6 +96,7 @@ struct virtioif_rx_usage {
 struct virtioif_rxbuf {
   struct pbuf_custom pbuf; /**< Must be first: lwIP hands it back through this. */
   struct virtioif *vif;    /**< The owner, for the way back. */
+  u16_t buffer;            /**< Its number. */
   u16_t next;              /**< The next free buffer. */
 };
 
@@ -254,11 +255,15 @@ struct virtioif {
   u16_t tx_free;                        /**< Transmit slots on that list. */
   u16_t tso_pieces_max;                 /**< Most pieces of one large frame. */
   u16_t csum_rest;                      /**< lwIP's checksum flags between frames. */
+  u16_t csum_check;                     /**< The same during a frame that lwIP has to check. */
+  u16_t csum_good;                      /**< The same during one that the device vouches for. */
   u32_t tx_tables_free;                 /**< Indirect tables, a bit each. */
   u8_t *tx_tables;                      /**< Indirect table 0. */
   struct virtioif_rx_part rx_part;      /**< A frame that is not whole yet. */
   struct virtioif_run run;              /**< Segments kept back for one frame. */
   bool rx_copy_all;                     /**< virtioif_params::rx_copy_all */
+  bool rx_more;                         /**< During a frame: the next one is there already. */
+  bool acks_held;                       /**< Some connection owes its peer an ACK. */
   bool corked;                          /**< Frames are kept back for one notification. */
   bool tx_refused;                      /**< A frame met a full queue; its interrupt is armed. */
   bool tx_reaped;                       /**< Since then a frame was finished. */

@@ -1,7 +1,7 @@
 /*
  * virtioif_hooks.h: lwIP hooks that keep an interface's own addresses reachable while its link is
- * down, and acknowledge large received segments in time. Name it in LWIP_HOOK_FILENAME, as the
- * default lwipopts.h does; who has hooks of their own calls these functions from them.
+ * down, and acknowledge received segments in time and not too often. Name it in LWIP_HOOK_FILENAME,
+ * as the default lwipopts.h does; who has hooks of their own calls these functions from them.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -18,6 +18,7 @@ extern "C" {
 
 struct netif;
 struct pbuf;
+struct tcp_hdr;
 struct tcp_pcb;
 
 #if LWIP_IPV4
@@ -45,19 +46,23 @@ struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
 #endif
 
 /**
- * For LWIP_HOOK_TCP_INPACKET_PCB: have a segment that is larger than the MSS acknowledged at once.
+ * For LWIP_HOOK_TCP_INPACKET_PCB: decide how soon a segment is acknowledged.
  *
- * lwIP acknowledges every second segment and counts input calls, not bytes. A large received frame
- * is one call for dozens of segments, and its sender would run out of window waiting.
+ * lwIP acknowledges every second input call, whatever it carries. What arrives together is
+ * acknowledged together: the ACKs of one virtioif_poll() would leave in one burst anyway, and the
+ * last of them says it all. A segment that is larger than the MSS, dozens in one large frame, does
+ * not wait for another call, or its sender would run out of window waiting.
  *
  * @param pcb the connection, or a listening one
+ * @param hdr its header, with the sequence number in CPU byte order
  * @param p   the segment without its TCP header
  * @return ERR_OK always: the segment is to be processed
  */
-err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct pbuf *p);
+err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct pbuf *p);
 
 #ifndef LWIP_HOOK_TCP_INPACKET_PCB
-#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p) virtioif_tcp_inpacket(pcb, p)
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p)                             \
+  virtioif_tcp_inpacket(pcb, hdr, p)
 #endif
 #ifndef LWIP_HOOK_IP4_ROUTE
 #define LWIP_HOOK_IP4_ROUTE(dest) virtioif_ip4_route(dest)

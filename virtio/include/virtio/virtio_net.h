@@ -50,6 +50,7 @@ extern "C" {
 #define VIRTIO_NET_HDR_GSO_NONE     0u
 #define VIRTIO_NET_HDR_GSO_TCPV4    1u
 #define VIRTIO_NET_HDR_GSO_TCPV6    4u
+#define VIRTIO_NET_HDR_GSO_TUNNEL   0x60u /**< Either bit: a packet within a packet. */
 #define VIRTIO_NET_HDR_GSO_ECN      0x80u
 
 /** Bytes of an Ethernet header without tags. */
@@ -122,7 +123,8 @@ struct virtio_net {
   uint8_t *rx_mem;           /**< Receive buffer 0. */
   uint8_t hdr_bytes;         /**< Length of struct virtio_net_hdr as negotiated: 10 or 12. */
   bool header_apart;         /**< Legacy framing: the header needs a descriptor of its own. */
-  bool rx_hdr_matters;       /**< A feature is on that makes the device say more than the frame. */
+  bool rx_sums;              /**< What a received header says of checksums counts. */
+  bool rx_merges;            /**< What it says of buffers counts. */
   bool has_mac;              /**< The device gave an address. */
   uint8_t mac[6];            /**< That address. */
   bool link_up;              /**< Link state; always up if the device does not report it. */
@@ -136,7 +138,8 @@ struct virtio_net_rx {
                          VIRTIO_NET_F_MRG_RXBUF was negotiated. Not checked. */
   uint8_t *data;    /**< First byte of the frame, or of its continuation. */
   uint16_t len;     /**< Bytes of the frame in this buffer; 0 if the buffer is bad. */
-  struct virtio_net_offload offload; /**< What the header says. Not trusted, not checked. */
+  struct virtio_net_offload offload; /**< What the header says, not checked, if len is not 0; flags
+                                        are 0 unless VIRTIO_NET_F_GUEST_CSUM was negotiated. */
 };
 
 /**
@@ -176,6 +179,12 @@ int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer);
  */
 int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *rx);
 
+/** True if the device is known to have filled another receive buffer already. */
+static inline bool virtio_net_rx_more(const struct virtio_net *net)
+{
+  return virtq_more(&net->rx);
+}
+
 /**
  * Take the next receive buffer, in which a frame goes on that the one before said is longer.
  *
@@ -210,7 +219,15 @@ int virtio_net_tx_add(struct virtio_net *net, const struct virtq_sg *sg, unsigne
  * @param token what virtio_net_tx_add() was given
  * @return 1 with *token set; 0 if there is none; VIRTIO_ERR_DEVICE if the queue is broken
  */
-int virtio_net_tx_take(struct virtio_net *net, uint16_t *token);
+static inline int virtio_net_tx_take(struct virtio_net *net, uint16_t *token)
+{
+  struct virtq_done done;
+  int got = virtq_take(&net->tx, &done);
+  if (got == 1) {
+    *token = done.token; /* nothing was written, whatever the length says */
+  }
+  return got;
+}
 
 /**
  * Publish what was added to a queue and notify the device if it wants that.

@@ -124,6 +124,17 @@ struct virtq_placement virtq_placement(const struct virtq *vq);
 int virtq_add(struct virtq *vq, const struct virtq_sg *sg, unsigned out, unsigned in,
               uint16_t token);
 
+/**
+ * Add one buffer in one piece: the quick way for what virtq_add() does, too.
+ *
+ * @param vq    the queue
+ * @param piece the buffer
+ * @param in    true if the device is to write it, false if it is to read it
+ * @param token any number, returned by virtq_take()
+ * @return as virtq_add()
+ */
+int virtq_add_one(struct virtq *vq, struct virtq_sg piece, bool in, uint16_t token);
+
 /** Bytes of device-visible memory for an indirect table of entries descriptors. */
 #define VIRTQ_TABLE_BYTES(entries) (16u * (entries))
 
@@ -160,6 +171,12 @@ bool virtq_kick_wanted(struct virtq *vq);
  *         virtq_init(), nothing can be taken and what is in flight stays the device's
  */
 int virtq_take(struct virtq *vq, struct virtq_done *done);
+
+/** True if the device is known to be done with another buffer, without looking again. */
+static inline bool virtq_more(const struct virtq *vq)
+{
+  return vq->used_seen != vq->used_idx;
+}
 
 /** True if virtq_take() would have something to say: a used buffer or a breach of the rules. */
 bool virtq_pending(const struct virtq *vq);
