@@ -14,9 +14,6 @@
 #ifndef LWIP_IGMP
 #define LWIP_IGMP 0
 #endif
-#ifndef LWIP_RAW
-#define LWIP_RAW 0
-#endif
 #ifndef LWIP_DNS
 #define LWIP_DNS 0
 #endif
@@ -87,9 +84,6 @@
 
 #ifndef LWIP_STATS
 #define LWIP_STATS 0
-#endif
-#ifndef MIB2_STATS
-#define MIB2_STATS 0
 #endif
 
 /* The least that each can be; received frames are copied, so that all buffers stay in the queue. */

@@ -18,6 +18,9 @@
 #ifndef TCP_WND
 #define TCP_WND (512 * 1024)
 #endif
+#ifndef TCP_WND_UPDATE_THRESHOLD
+#define TCP_WND_UPDATE_THRESHOLD (TCP_WND / 4)
+#endif
 #ifndef TCP_SND_BUF
 #define TCP_SND_BUF (512 * 1024)
 #endif
@@ -54,12 +57,6 @@
 /* Counters cost a few per cent. virtioif's own are there all the same. */
 #ifndef LWIP_STATS
 #define LWIP_STATS 0
-#endif
-#ifndef MIB2_STATS
-#define MIB2_STATS 0
-#endif
-#ifndef LWIP_RAW
-#define LWIP_RAW 0
 #endif
 
 #include "netif/virtioif_lwipopts.h"
