@@ -1,6 +1,6 @@
 /*
  * virtioif_chksum.c: the Internet checksum (RFC 1071) in software, for interfaces without offload:
- * 64-bit words, with the carries counted in halves, so that the inner loop has no branch.
+ * 64-bit words, with their upper halves counted apart, so that the inner loop has no branch.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -35,25 +35,31 @@ static u64_t sum_bytes(const u8_t *at, unsigned len)
   return sum;
 }
 
-/* len is a multiple of 8, at is aligned. */
+/* len is a multiple of 8, at is aligned. The sum of the whole words may overflow: taking that of
+ * the upper halves out of it leaves that of the lower halves, which is right again. */
 static u64_t sum_words(const u8_t *at, unsigned len)
 {
-  u64_t low = 0;
+  u64_t whole = 0;
   u64_t high = 0;
-  for (; len >= 32; at += 32, len -= 32) {
+  for (; len >= 64; at += 64, len -= 64) {
     u64_t a = load64(at);
     u64_t b = load64(at + 8);
     u64_t c = load64(at + 16);
     u64_t d = load64(at + 24);
-    low += (a & 0xffffffffu) + (b & 0xffffffffu) + (c & 0xffffffffu) + (d & 0xffffffffu);
+    u64_t e = load64(at + 32);
+    u64_t f = load64(at + 40);
+    u64_t g = load64(at + 48);
+    u64_t h = load64(at + 56);
+    whole += a + b + c + d + e + f + g + h;
     high += (a >> 32) + (b >> 32) + (c >> 32) + (d >> 32);
+    high += (e >> 32) + (f >> 32) + (g >> 32) + (h >> 32);
   }
   for (; len > 0; at += 8, len -= 8) {
     u64_t a = load64(at);
-    low += a & 0xffffffffu;
+    whole += a;
     high += a >> 32;
   }
-  return low + high;
+  return whole - (high << 32) + high;
 }
 
 /* What is summed most often. */

@@ -111,7 +111,8 @@ static u64_t sum_words(const u8_t *at, unsigned words)
   return sum;
 }
 
-u16_t virtioif_pseudo_sum(const u8_t *frame, const struct virtioif_packet *packet, u16_t l4_len)
+static inline u16_t pseudo_sum(const u8_t *frame, const struct virtioif_packet *packet,
+                               u16_t l4_len)
 {
   const u8_t *ip = frame + packet->ip_start;
   u64_t sum = packet->ipv6 ? sum_words(ip + IP6_SRC, 8) : sum_words(ip + IP4_SRC, 2);
@@ -121,6 +122,11 @@ u16_t virtioif_pseudo_sum(const u8_t *frame, const struct virtioif_packet *packe
   sum = (sum & 0xffffu) + (sum >> 16);
   sum = (sum & 0xffffu) + (sum >> 16);
   return (u16_t)((sum & 0xffffu) + (sum >> 16));
+}
+
+u16_t virtioif_pseudo_sum(const u8_t *frame, const struct virtioif_packet *packet, u16_t l4_len)
+{
+  return pseudo_sum(frame, packet, l4_len);
 }
 
 /*
@@ -213,7 +219,7 @@ static int sum_offset(const struct virtioif_packet *packet)
 static void offload_sum(u8_t *frame, const struct virtioif_packet *packet,
                         struct virtio_net_offload *offload)
 {
-  u16_t sum = virtioif_pseudo_sum(frame, packet, packet->l4_len);
+  u16_t sum = pseudo_sum(frame, packet, packet->l4_len);
   memcpy(frame + packet->sum_at, &sum, sizeof(sum));
   offload->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
   offload->csum_start = packet->l4_start;
@@ -256,7 +262,7 @@ static void sum_in_software(struct pbuf *p, const struct virtioif_packet *packet
   u8_t *frame = (u8_t *)p->payload;
   u16_t pseudo = 0; /* ICMP has none */
   if (packet->proto != IP_PROTO_ICMP) {
-    pseudo = virtioif_pseudo_sum(frame, packet, packet->l4_len);
+    pseudo = pseudo_sum(frame, packet, packet->l4_len);
   }
   memcpy(frame + packet->sum_at, &pseudo, sizeof(pseudo));
   sum_in_place(p, packet->l4_start, packet->sum_at);

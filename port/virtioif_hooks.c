@@ -44,15 +44,16 @@ struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
 
 #if LWIP_TCP
 
-/* Whether the frame that lwIP is looking at came by an interface of ours that has another one ready
- * behind it. */
+/* The interface of ours by which the packet came that lwIP is looking at, if it has another one
+ * ready behind it. */
 static struct virtioif *has_more(void)
 {
-  struct netif *netif = ip_current_input_netif();
-  if (netif == NULL || netif->linkoutput != virtioif_linkoutput || !virtioif_of(netif)->rx_more) {
+  const struct netif *netif = ip_current_input_netif();
+  if (netif == NULL || netif->linkoutput != virtioif_linkoutput) {
     return NULL;
   }
-  return virtioif_of(netif);
+  struct virtioif *vif = virtioif_of(netif);
+  return vif->receiving && virtio_net_rx_more(&vif->net) ? vif : NULL;
 }
 
 /* Whether tcp_receive() will take this segment and then call tcp_ack(), so that TF_ACK_DELAY, if it

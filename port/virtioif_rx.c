@@ -22,10 +22,10 @@
  * Buffers
  */
 
-static void rxbuf_push(struct virtioif *vif, u16_t buffer)
+static void rxbuf_push(struct virtioif *vif, struct virtioif_rxbuf *buf)
 {
-  vif->memory->rxbufs[buffer].next = vif->rx_free_head;
-  vif->rx_free_head = buffer;
+  buf->next = vif->rx_free_head;
+  vif->rx_free_head = buf->buffer;
   vif->rx_free++;
 }
 
@@ -37,7 +37,7 @@ static void rxbuf_free(struct pbuf *p)
   SYS_ARCH_DECL_PROTECT(level);
 
   SYS_ARCH_PROTECT(level);
-  rxbuf_push(vif, buf->buffer);
+  rxbuf_push(vif, buf);
   vif->rx_held--;
   SYS_ARCH_UNPROTECT(level);
 }
@@ -60,7 +60,7 @@ static void rxbuf_drop(struct virtioif *vif, u16_t buffer)
   SYS_ARCH_DECL_PROTECT(level);
 
   SYS_ARCH_PROTECT(level);
-  rxbuf_push(vif, buffer);
+  rxbuf_push(vif, &vif->memory->rxbufs[buffer]);
   SYS_ARCH_UNPROTECT(level);
 }
 
@@ -77,7 +77,7 @@ void virtioif_rx_init(struct virtioif *vif)
     buf->vif = vif;
     buf->buffer = i;
     buf->pbuf.custom_free_function = rxbuf_free;
-    rxbuf_push(vif, i);
+    rxbuf_push(vif, buf);
   }
 }
 
@@ -86,7 +86,7 @@ void virtioif_rx_refill(struct virtioif *vif)
   SYS_ARCH_DECL_PROTECT(level);
 
   SYS_ARCH_PROTECT(level);
-  while (vif->rx_free > 0) {
+  while (vif->rx_free > 0 && vif->net.rx.num_free > 0) {
     u16_t buffer = vif->rx_free_head;
     if (virtio_net_rx_post(&vif->net, buffer) != VIRTIO_OK) {
       break;
@@ -310,6 +310,7 @@ u16_t virtioif_rx_receive(struct virtioif *vif, u16_t budget)
   struct virtio_net_rx rx;
   unsigned taken = 0;
 
+  vif->receiving = true;
   while (taken < budget || part_is_open(vif)) {
     int got = part_is_open(vif) ? virtio_net_rx_take_more(&vif->net, &rx)
                                 : virtio_net_rx_take(&vif->net, &rx);
@@ -320,10 +321,9 @@ u16_t virtioif_rx_receive(struct virtioif *vif, u16_t budget)
       break;
     }
     taken++;
-    vif->rx_more = virtio_net_rx_more(&vif->net);
     receive_buffer(vif, &rx);
   }
-  vif->rx_more = false;
+  vif->receiving = false;
   virtioif_ack_held(vif);
   return (u16_t)taken;
 }

@@ -32,10 +32,7 @@ u16_t virtioif_txslot_pop(struct virtioif *vif)
 
 static void txslot_push(struct virtioif *vif, u16_t slot)
 {
-  struct virtioif_txslot *s = &vif->memory->txslots[slot];
-  s->p = NULL;
-  s->table = VIRTIOIF_NONE;
-  s->next = vif->tx_free_head;
+  vif->memory->txslots[slot].next = vif->tx_free_head;
   vif->tx_free_head = slot;
   vif->tx_free++;
 }
@@ -49,26 +46,35 @@ void virtioif_tx_init(struct virtioif *vif)
 {
   vif->tx_free = 0;
   for (u16_t i = vif->memory->tx_size; i-- > 0;) {
+    vif->memory->txslots[i].p = NULL;
+    vif->memory->txslots[i].table = VIRTIOIF_NONE;
     txslot_push(vif, i);
   }
 }
 
-void virtioif_tx_release(struct virtioif *vif, u16_t slot)
+static inline void release(struct virtioif *vif, u16_t slot)
 {
   while (slot != VIRTIOIF_NONE) {
     struct virtioif_txslot *s = &vif->memory->txslots[slot];
     struct pbuf *p = s->p;
     u16_t next = s->next;
 
-    if (s->table != VIRTIOIF_NONE) {
-      virtioif_tso_free_table(vif, s->table);
-    }
     txslot_push(vif, slot);
     if (p != NULL) {
+      s->p = NULL;
+      if (s->table != VIRTIOIF_NONE) {
+        virtioif_tso_free_table(vif, s->table);
+        s->table = VIRTIOIF_NONE;
+      }
       pbuf_free(p);
     }
     slot = next;
   }
+}
+
+void virtioif_tx_release(struct virtioif *vif, u16_t slot)
+{
+  release(vif, slot);
 }
 
 void virtioif_tx_reap(struct virtioif *vif)
@@ -76,7 +82,7 @@ void virtioif_tx_reap(struct virtioif *vif)
   u16_t slot;
   int got;
   while ((got = virtio_net_tx_take(&vif->net, &slot)) == 1) {
-    virtioif_tx_release(vif, slot);
+    release(vif, slot);
     vif->tx_reaped = true;
   }
   if (got < 0) {

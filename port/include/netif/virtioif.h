@@ -262,7 +262,7 @@ struct virtioif {
   struct virtioif_rx_part rx_part;      /**< A frame that is not whole yet. */
   struct virtioif_run run;              /**< Segments kept back for one frame. */
   bool rx_copy_all;                     /**< virtioif_params::rx_copy_all */
-  bool rx_more;                         /**< During a frame: the next one is there already. */
+  bool receiving;                       /**< Within virtioif_rx_receive(). */
   bool acks_held;                       /**< Some connection owes its peer an ACK. */
   bool corked;                          /**< Frames are kept back for one notification. */
   bool tx_refused;                      /**< A frame met a full queue; its interrupt is armed. */
