@@ -232,6 +232,7 @@ make_qemu_args() {
     mmio-legacy) qemu_args+=(-global virtio-mmio.force-legacy=true) ;;
   esac
   if [[ -n $netdev ]]; then add_given_network; else add_user_network; fi
+  qemu_args+=(-device virtio-rng-device) # the seed of the image's random numbers
   [[ -z $static ]] || add_static
   if [[ $(forwards) == *' 0 '* ]]; then
     # A second monitor, for the script: it tells which ports QEMU chose.

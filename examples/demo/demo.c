@@ -22,11 +22,11 @@
 #include "lwip/timeouts.h"
 #include "netif/ethernet.h"
 #include "netif/virtioif.h"
+#include "random.h"
 #include "virtio/virtio_mmio.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define OPTIONS_MAGIC    0x56494f50u
 
@@ -54,6 +54,7 @@
 VIRTIOIF_MEMORY(nic_memory, DEMO_RX_QUEUE, DEMO_TX_QUEUE, DEMO_RX_BUFFERS);
 static struct virtioif nic;
 static struct virtio_mmio mmio;
+static struct virtio_mmio entropy_mmio;
 static struct netif netif;
 
 static struct demo_info info;
@@ -63,18 +64,10 @@ const struct demo_info *demo_info(void)
   return &info;
 }
 
-/* lwIP's clock, and where its random numbers start. rand() is good enough to keep connections of
- * one run apart from those of the last; it is no protection from anyone who wants to guess. */
+/* lwIP's clock. */
 u32_t sys_now(void)
 {
   return board_now_ms();
-}
-
-static void seed_random(void)
-{
-  uint64_t seed = board_entropy();
-
-  srand((unsigned)(seed ^ seed >> 32));
 }
 
 static _Noreturn void fail(const char *format, ...)
@@ -90,22 +83,29 @@ static _Noreturn void fail(const char *format, ...)
 }
 
 /*
- * The device
+ * The devices
  */
 
-static struct board_slot find_device(void)
+/* The first device of a type. Where there is none, the slot has base 0. */
+static struct board_slot find_device(u32_t type, struct virtio_mmio *found)
 {
   struct board_slot slot;
   unsigned i;
 
   for (i = 0; (slot = board_virtio_slot(i)).base != 0; i++) {
-    if (virtio_mmio_probe(&mmio, slot.base) == VIRTIO_OK && mmio.dev.device_id == VIRTIO_ID_NET) {
-      return slot;
+    if (virtio_mmio_probe(found, slot.base) == VIRTIO_OK && found->dev.device_id == type) {
+      break;
     }
   }
-  fail("no VirtIO network device in any of %u slots; give QEMU one, say with\n"
-       "  -netdev user,id=net0 -device virtio-net-device,netdev=net0",
-       i);
+  return slot;
+}
+
+/* Whether random numbers are worth the name. */
+static bool seed_random(void)
+{
+  bool found = find_device(VIRTIO_ID_RNG, &entropy_mmio).base != 0;
+
+  return random_start(found ? &entropy_mmio.dev : NULL);
 }
 
 static void print_device(const struct board_slot *slot)
@@ -137,12 +137,21 @@ static void on_event(struct netif *changed, enum virtioif_event event)
   }
 }
 
-static void bring_up_device(void)
+static void bring_up_device(bool has_entropy)
 {
-  struct board_slot slot = find_device();
+  struct board_slot slot = find_device(VIRTIO_ID_NET, &mmio);
   struct virtioif_params params = {
-      .vif = &nic, .dev = &mmio.dev, .memory = &nic_memory, .event = on_event};
+      .vif = &nic,
+      .dev = &mmio.dev,
+      .memory = &nic_memory,
+      .mac_random = has_entropy,
+      .event = on_event,
+  };
 
+  if (slot.base == 0) {
+    fail("there is no VirtIO network device; give QEMU one, say with\n"
+         "  -netdev user,id=net0 -device virtio-net-device,netdev=net0");
+  }
   if (netif_add_noaddr(&netif, &params, virtioif_init, ethernet_input) == NULL) {
     fail("the device at 0x%" PRIxPTR " cannot be used: %s", slot.base, virtioif_init_error(&nic));
   }
@@ -286,12 +295,14 @@ static _Noreturn void run(void)
 
 int main(void)
 {
+  bool has_entropy;
+
   board_init();
   info.board = board_name;
   printf("\nvirtioif: %s on %s, lwIP %s\n", app_name, info.board, LWIP_VERSION_STRING);
-  seed_random();
+  has_entropy = seed_random();
   lwip_init();
-  bring_up_device();
+  bring_up_device(has_entropy);
   bring_up_network();
   app_start(&netif);
   run();

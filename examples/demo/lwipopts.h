@@ -35,6 +35,13 @@
 
 #define LWIP_DNS                                    0 /* the demos are asked, they do not ask */
 
+/* What nobody is to guess: lwIP draws DHCP's transaction IDs and the first of its TCP and UDP ports
+ * from LWIP_RAND(), which random.c seeds, and gets TCP's initial sequence numbers from its addon
+ * for RFC 6528, a keyed hash for each connection. */
+#define LWIP_RAND()                                 ((u32_t)arc4random())
+#define LWIP_HOOK_FILENAME                          "lwip_hooks.h"
+#define LWIP_HOOK_TCP_ISN                           lwip_hook_tcp_isn
+
 /* The web server: keep-alive as HTTP/1.1 clients ask for it, error pages, one generated file. Its
  * connections have a pool of their own; if it is empty, the one idle for longest has to go. */
 #define LWIP_HTTPD_SUPPORT_11_KEEPALIVE             1

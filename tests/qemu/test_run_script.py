@@ -242,6 +242,12 @@ def test_the_ports_of_a_choice_are_the_ones_that_answer(session: Callable[..., S
 
 
 @pytest.mark.any_transport
+def test_the_image_is_given_an_entropy_device(session: Callable[..., Session]) -> None:
+    web = session("--http-port", "0", "--echo-port", "0")
+    web.wait_for(r"^virtioif: seeded by ")
+
+
+@pytest.mark.any_transport
 def test_what_comes_after_two_dashes_goes_to_qemu(session: Callable[..., Session]) -> None:
     web = session("--http-port", "0", "--echo-port", "0", "--", "-name", "a-name-of-ours")
     web.wait_for(r"^virtioif: ready ")

@@ -7,6 +7,7 @@
 
 #include "board.h"
 #include <picotls.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,10 +37,16 @@ _Noreturn void _exit(int code)
   board_exit(code);
 }
 
-/* Instead of picolibc's, which wants processes to send signals to. */
+/* Instead of picolibc's, which want processes to send signals to. */
 _Noreturn void abort(void)
 {
   printf("virtioif: error: aborted, called from %p\n", __builtin_return_address(0));
+  board_exit(1);
+}
+
+int raise(int number)
+{
+  printf("virtioif: error: signal %d, raised from %p\n", number, __builtin_return_address(0));
   board_exit(1);
 }
 
