@@ -33,6 +33,10 @@
  * comes again from the same port in between is not heard. */
 #define TCP_MSL                                     1000UL
 
+/* Tell a sender what arrived behind a gap: it repeats what was lost and no more, and does not have
+ * to wait until its timer tells it that something was. */
+#define LWIP_TCP_SACK_OUT                           1
+
 #define LWIP_DNS                                    0 /* the demos are asked, they do not ask */
 
 /* What nobody is to guess: lwIP draws DHCP's transaction IDs and the first of its TCP and UDP ports
