@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
+import guest as guest_module
 from conftest import make_namespace
 from guest import Guest
 from memory import assert_given_back, at_rest, counters
@@ -32,6 +33,12 @@ WORSE = {
     "spoil": Faults(spoil=0.1),
     "delay": Faults(delay_s=0.1),
 }
+
+
+@pytest.fixture(autouse=True)
+def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender that loses the same segment again and again waits up to two minutes in between."""
+    monkeypatch.setattr(guest_module, "HANG_LIMIT_S", 300.0)
 
 
 class Far:
