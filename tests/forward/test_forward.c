@@ -255,6 +255,31 @@ static void sums_left_out_are_filled_in_on_the_way(void **state)
   }
 }
 
+/* What tells own packets is a header sum of 0, all of it. */
+static void one_byte_of_zero_in_a_header_sum_makes_no_packet_an_own_one(void **state)
+{
+  (void)state;
+  for (unsigned low = 0; low < 2; low++) {
+    struct router r = router_begin(0);
+    u8_t *ip = packet.bytes + 14;
+    u8_t other;
+    u32_t id = 0;
+    do { /* ... until the sum that the next hop sees is of that kind */
+      make(&packet, &r, false, PACKET_UDP, 500);
+      packet_put16(ip + 4, ++id);
+      packet_finish(&packet);
+      expected = packet;
+      one_hop_on(&r, &expected);
+      other = expected.bytes[14 + 10 + (low ? 0 : 1)];
+    } while (expected.bytes[14 + 10 + low] != 0 || other == 0);
+    packet_put16(packet.bytes + packet.l4 + 6, 0); /* a datagram may have none */
+    packet_put16(expected.bytes + packet.l4 + 6, 0);
+    assert_true(sim_net_deliver(r.from->dev, packet.bytes, packet.len));
+    run(&r);
+    expect_frame(&r, 0, &expected);
+  }
+}
+
 /*
  * The router's own
  */
@@ -423,8 +448,103 @@ static void a_long_ping_is_answered_with_a_sum_over_ipv6_alone(void **state)
 }
 
 /*
+ * Copies: only what goes on to somebody else needs one
+ */
+
+/* A datagram that is long enough not to be copied anyway; len: of its payload. */
+enum { LONG_DATAGRAM = 500 };
+
+static u32_t copies_of(const struct router *r)
+{
+  u32_t before = virtioif_stats(&r->from->netif)->rx_copied;
+  u32_t frames = virtioif_stats(&r->from->netif)->rx_frames;
+  assert_true(sim_net_deliver(r->from->dev, packet.bytes, packet.len));
+  run(r);
+  assert_int_equal(virtioif_stats(&r->from->netif)->rx_frames, frames + 1);
+  return virtioif_stats(&r->from->netif)->rx_copied - before;
+}
+
+static void make_to(const struct router *r, bool ipv6, const u8_t *dest)
+{
+  struct packet_way way = packet_to(r->from, ipv6);
+  memcpy(way.dest, dest, ipv6 ? 16 : 4);
+  packet_udp(&packet, &way, 9, LONG_DATAGRAM, 1);
+}
+
+static void what_is_for_everyone_is_not_copied(void **state)
+{
+  (void)state;
+  static const u8_t ip6_all_nodes[16] = {[0] = 0xff, [1] = 0x02, [15] = 0x01};
+  struct router r = router_begin(0);
+  u8_t n = (u8_t)r.from->number;
+  const u8_t ip4[][4] = {{224, 0, 0, 1}, {255, 255, 255, 255}, {10, 0, n, 255}, {10, 0, n, 1}};
+  for (size_t i = 0; i < COUNT(ip4); i++) {
+    make_to(&r, false, ip4[i]);
+    assert_int_equal(copies_of(&r), 0);
+  }
+  make_to(&r, true, ip6_all_nodes);
+  assert_int_equal(copies_of(&r), 0);
+  assert_int_equal(peer_got_count(r.to), 0);
+}
+
+static void what_goes_on_to_somebody_else_is_copied(void **state)
+{
+  (void)state;
+  struct router r = router_begin(0);
+  for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+    make(&packet, &r, ipv6 != 0, PACKET_UDP, LONG_DATAGRAM);
+    assert_int_equal(copies_of(&r), 1);
+    assert_int_equal(peer_got_count(r.to), 1 + ipv6);
+  }
+}
+
+/* Nobody forwards what is no IP packet, or pretends to be one. */
+static void what_is_no_packet_is_not_copied(void **state)
+{
+  (void)state;
+  struct router r = router_begin(0);
+  make(&packet, &r, false, PACKET_UDP, LONG_DATAGRAM);
+  packet.bytes[12] = 0x88;
+  packet.bytes[13] = 0xb5;
+  assert_int_equal(copies_of(&r), 0);
+  static const u8_t first_bytes[] = {0x40, 0x44};
+  for (size_t i = 0; i < COUNT(first_bytes); i++) {
+    make(&packet, &r, false, PACKET_UDP, LONG_DATAGRAM);
+    packet.bytes[packet.ip] = first_bytes[i];
+    assert_int_equal(copies_of(&r), 0);
+  }
+  for (u16_t len = 0; len < 20; len += 19) {
+    make(&packet, &r, false, PACKET_UDP, LONG_DATAGRAM);
+    packet_put16(packet.bytes + packet.ip + 2, len);
+    assert_int_equal(copies_of(&r), 0);
+  }
+  assert_int_equal(peer_got_count(r.to), 0);
+}
+
+/*
  * What else a router must not do
  */
+
+/* ICMP is no protocol of IPv6: nobody knows where such a packet has which sum. */
+static void icmp_over_ipv6_leaves_as_it_is(void **state)
+{
+  (void)state;
+  struct router r = router_begin(1);
+  struct packet_way way = packet_to(r.from, true);
+  memcpy(way.src, way.dest, 16); /* an own one */
+  packet_udp(&packet, &way, 9, LONG_DATAGRAM, 1);
+  packet.bytes[packet.ip + 6] = PACKET_ICMP;
+  packet_put16(packet.bytes + packet.l4 + 2, 0);
+  struct pbuf *p = pbuf_alloc(PBUF_RAW_TX, (u16_t)packet.len, PBUF_RAM);
+  pbuf_take(p, packet.bytes, (u16_t)packet.len);
+  assert_int_equal(r.from->netif.linkoutput(&r.from->netif, p), ERR_OK);
+  pbuf_free(p);
+  const struct sim_frame *frame = peer_got(r.from, 0);
+  assert_int_equal(frame->len, packet.len);
+  assert_memory_equal(frame->bytes, packet.bytes, packet.len);
+  assert_int_equal(frame->hdr.flags, 0);
+  sim_expect("drv-net-tx-4"); /* that is how it was given */
+}
 
 static void a_router_takes_no_large_frames(void **state)
 {
@@ -467,11 +587,16 @@ int main(void)
       HOST_TEST(forwarded_fragments_are_the_same_but_for_a_hop),
       HOST_TEST(packets_cut_on_the_way_keep_the_sum_of_the_whole),
       HOST_TEST(sums_left_out_are_filled_in_on_the_way),
+      HOST_TEST(one_byte_of_zero_in_a_header_sum_makes_no_packet_an_own_one),
       HOST_TEST(own_connections_have_good_sums_on_both_interfaces),
       HOST_TEST(own_datagrams_and_answers_have_good_sums),
       HOST_TEST(own_errors_have_good_sums),
       HOST_TEST(own_datagrams_in_fragments_have_no_sum),
       HOST_TEST(a_long_ping_is_answered_with_a_sum_over_ipv6_alone),
+      HOST_TEST(what_is_for_everyone_is_not_copied),
+      HOST_TEST(what_goes_on_to_somebody_else_is_copied),
+      HOST_TEST(what_is_no_packet_is_not_copied),
+      HOST_TEST(icmp_over_ipv6_leaves_as_it_is),
       HOST_TEST(a_router_takes_no_large_frames),
       HOST_TEST(wrong_sums_to_the_router_itself_are_dropped),
   };

@@ -88,7 +88,7 @@ void packet_finish(struct packet *p)
   } else {
     packet_put16(ip + 2, (u32_t)(p->len - p->ip));
     packet_put16(ip + 10, 0);
-    packet_put16(ip + 10, ~sum_of(ip, IP4_HDR, 0));
+    packet_put16(ip + 10, ~sum_of(ip, p->l4 - p->ip, 0));
   }
   if (p->protocol == PACKET_UDP) {
     packet_put16(p->bytes + p->l4 + 4, (u32_t)(p->len - p->l4));

@@ -273,8 +273,17 @@ enum change {
   DEST_ADDR,
   DEST_MAC,
   OPTIONS,
+  IP_OPTIONS,
+  SHORT_TCP_HEADER,
+  PADDING,
+  SPLIT_HEADER,
+  SCATTERED,
   DATAGRAM_BEFORE,
   CHANGES,
+  /* Where all have TCP options. */
+  SPLIT_OPTIONS = CHANGES,
+  TAG_FOR_OPTIONS,
+  ALL_CHANGES,
 };
 
 struct maker {
@@ -282,20 +291,40 @@ struct maker {
   bool ipv6;
   u32_t seq;
   u16_t id;
+  u8_t options; /* bytes of TCP options that all segments have */
   unsigned made;
   struct pbuf *pbufs[128];
 };
 
-enum { PAYLOAD = 1400 };
+enum { PAYLOAD = 1400, TCP_HDR = 20, TAG = 4 };
 
-/* 12 bytes of options that say nothing. */
-static void add_options(struct packet *p)
+static void insert(struct packet *p, size_t at, size_t bytes, u8_t value)
 {
-  u8_t *behind = p->bytes + p->l4 + 20;
-  memmove(behind + 12, behind, p->len - p->l4 - 20);
-  memset(behind, 1, 12);
-  p->len += 12;
-  p->bytes[p->l4 + 12] = 8 << 4;
+  memmove(p->bytes + at + bytes, p->bytes + at, p->len - at);
+  memset(p->bytes + at, value, bytes);
+  p->len += bytes;
+}
+
+/* Options that say nothing, whole words of them. */
+static void add_options(struct packet *p, size_t bytes)
+{
+  insert(p, p->l4 + TCP_HDR, bytes, 1);
+  p->bytes[p->l4 + 12] = (u8_t)((TCP_HDR + bytes) / 4 << 4);
+}
+
+static void add_ip_options(struct packet *p)
+{
+  insert(p, p->l4, 4, 1);
+  p->l4 += 4;
+  p->bytes[p->ip]++;
+}
+
+static void add_tag(struct packet *p)
+{
+  insert(p, 12, TAG, 0);
+  packet_put16(p->bytes + 12, 0x8100);
+  p->ip += TAG;
+  p->l4 += TAG;
 }
 
 static void make_packet(const struct maker *m, enum change change, u16_t len)
@@ -304,7 +333,7 @@ static void make_packet(const struct maker *m, enum change change, u16_t len)
   way.dest_mac[5] ^= change == DEST_MAC ? 1 : 0;
   way.src[m->ipv6 ? 15 : 3] ^= change == SRC_ADDR ? 8 : 0;
   way.dest[m->ipv6 ? 15 : 3] ^= change == DEST_ADDR ? 8 : 0;
-  static const u8_t flags[CHANGES] = {
+  static const u8_t flags[ALL_CHANGES] = {
       [PSH] = PACKET_PSH, [FIN] = PACKET_FIN, [SYN] = PACKET_SYN, [RST] = PACKET_RST,
       [URG] = PACKET_URG, [ECE] = 0x40,       [CWR] = 0x80};
   struct packet_tcp tcp = {.src = change == SRC_PORT ? 3 : 1,
@@ -314,8 +343,14 @@ static void make_packet(const struct maker *m, enum change change, u16_t len)
                            .flags = (u8_t)(PACKET_ACK | flags[change]),
                            .window = change == WINDOW ? 8 : 7};
   packet_tcp(&packet, &way, &tcp, len, m->made);
-  if (change == OPTIONS) {
-    add_options(&packet);
+  u8_t options = change == OPTIONS ? 12 : m->options;
+  add_options(&packet, change == TAG_FOR_OPTIONS ? options - TAG : options);
+  if (change == TAG_FOR_OPTIONS) {
+    add_tag(&packet);
+  } else if (change == IP_OPTIONS && !m->ipv6) {
+    add_ip_options(&packet);
+  } else if (change == SHORT_TCP_HEADER) {
+    packet.bytes[packet.l4 + 12] = 4 << 4;
   }
   u8_t *ip = packet.bytes + packet.ip;
   if (m->ipv6) {
@@ -327,13 +362,39 @@ static void make_packet(const struct maker *m, enum change change, u16_t len)
     packet_put16(ip + 4, m->id);
   }
   packet_finish(&packet);
+  if (change == PADDING) {
+    insert(&packet, packet.len, 6, 0);
+  }
+}
+
+/* A chain of so many bytes in the first pbuf, and in each of the others. */
+static struct pbuf *chain_of(const struct packet *p, size_t first, size_t other)
+{
+  struct pbuf *q = pbuf_alloc(PBUF_RAW_TX, (u16_t)first, PBUF_RAM);
+  for (size_t at = first; at < p->len; at += other) {
+    pbuf_cat(q, pbuf_alloc(PBUF_RAW, (u16_t)LWIP_MIN(other, p->len - at), PBUF_RAM));
+  }
+  pbuf_take(q, p->bytes, (u16_t)p->len);
+  return q;
 }
 
 static struct pbuf *pbuf_of(const struct packet *p)
 {
-  struct pbuf *q = pbuf_alloc(PBUF_RAW_TX, (u16_t)p->len, PBUF_RAM);
-  pbuf_take(q, p->bytes, (u16_t)p->len);
-  return q;
+  return chain_of(p, p->len, p->len);
+}
+
+static struct pbuf *segment_pbuf(const struct packet *p, enum change change)
+{
+  switch (change) {
+  case SPLIT_HEADER:
+    return chain_of(p, p->l4 + TCP_HDR / 2, PAYLOAD);
+  case SPLIT_OPTIONS:
+    return chain_of(p, p->l4 + TCP_HDR, PAYLOAD);
+  case SCATTERED:
+    return chain_of(p, p->l4 + TCP_HDR, PAYLOAD / 20);
+  default:
+    return pbuf_of(p);
+  }
 }
 
 static void send_datagram(struct maker *m)
@@ -355,8 +416,11 @@ static err_t send_segment(struct maker *m, enum change change)
     send_datagram(m);
   }
   make_packet(m, change, len);
-  struct pbuf *p = pbuf_of(&packet);
-  packet_put16((u8_t *)p->payload + packet.l4 + 16, 0); /* the device's to make */
+  u8_t *field = packet.bytes + packet.l4 + 16;
+  u16_t sum = packet_get16(field);
+  packet_put16(field, 0); /* the device's to make */
+  struct pbuf *p = segment_pbuf(&packet, change);
+  packet_put16(field, sum);
   err_t err = m->host->netif.linkoutput(&m->host->netif, p);
   if (err == ERR_OK) {
     want(&packet);
@@ -425,6 +489,11 @@ static void what_does_not_continue_a_run_ends_it(void **state)
       [DEST_ADDR] = {"destination address", {2, 1, 2}},
       [DEST_MAC] = {"destination station", {2, 1, 2}},
       [OPTIONS] = {"options", {2, 1, 2}},
+      [IP_OPTIONS] = {"IPv4 options", {2, 1, 2}},
+      [SHORT_TCP_HEADER] = {"TCP header length", {2, 1, 2}},
+      [PADDING] = {"padding", {2, 1, 2}},
+      [SPLIT_HEADER] = {"header in two pbufs", {2, 1, 2}},
+      [SCATTERED] = {"many pbufs", {2, 1, 2}},
       [DATAGRAM_BEFORE] = {"datagram", {2, 1, 3}},
   };
   static const u8_t all[] = {5, 0};
@@ -440,7 +509,7 @@ static void what_does_not_continue_a_run_ends_it(void **state)
         assert_int_equal(send_segment(&m, i == 2 ? (enum change)change : NOTHING), ERR_OK);
       }
       virtioif_flush(&host->netif);
-      bool matters = change != ID_GAP || !ipv6; /* IPv6 has none */
+      bool matters = (change != ID_GAP && change != IP_OPTIONS) || !ipv6; /* IPv6 has neither */
       expect_groups(host, matters ? cases[change].groups : all, cases[change].name);
       finish(&m);
     }
@@ -494,6 +563,32 @@ static void the_length_of_the_headers_is_told_exactly(void **state)
       assert_int_equal(peer_got_count(host), 1);
       assert_int_equal(peer_got(host, 0)->hdr.hdr_len,
                        14 + (m.ipv6 ? 40 : 20) + (options ? 32 : 20));
+      finish(&m);
+    }
+    next_host();
+  }
+}
+
+/* The same with options in all of them, so that a tag can make up for their length. */
+static void options_have_to_be_in_the_first_pbuf_and_at_the_same_place(void **state)
+{
+  (void)state;
+  static const u8_t together[] = {5, 0};
+  static const u8_t apart[] = {2, 1, 2, 0};
+  static const enum change changes[] = {NOTHING, SPLIT_OPTIONS, TAG_FOR_OPTIONS};
+  for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+    struct sim_net_params params = device_with(HOST_MODERN, TSO_FEATURES);
+    struct host *host = host_with(&params, 64, 0);
+    for (size_t c = 0; c < COUNT(changes); c++) {
+      struct maker m = {.host = host, .ipv6 = ipv6 != 0, .options = 12};
+      want_nothing();
+      peer_forget(host);
+      virtioif_cork(&host->netif);
+      for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(send_segment(&m, i == 2 ? changes[c] : NOTHING), ERR_OK);
+      }
+      virtioif_flush(&host->netif);
+      expect_groups(host, changes[c] == NOTHING ? together : apart, "options");
       finish(&m);
     }
     next_host();
@@ -1067,6 +1162,7 @@ int main(void)
       HOST_TEST(what_does_not_continue_a_run_ends_it),
       HOST_TEST(segments_with_congestion_flags_are_not_joined),
       HOST_TEST(the_length_of_the_headers_is_told_exactly),
+      HOST_TEST(options_have_to_be_in_the_first_pbuf_and_at_the_same_place),
       HOST_TEST(a_push_begins_no_run),
       HOST_TEST(a_run_ends_before_its_length_overflows),
       HOST_TEST(a_run_has_no_more_pieces_than_allowed),

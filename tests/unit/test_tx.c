@@ -388,6 +388,9 @@ static void a_vlan_tag_makes_a_frame_longer_by_four(void **state)
     ((u8_t *)p->payload)[12] = 0x81;
     ((u8_t *)p->payload)[13] = 0x00;
     assert_int_equal(output(host, p), len <= FRAME_MAX + 4 ? ERR_OK : ERR_ARG);
+    host_run(host);
+    ((u8_t *)p->payload)[13] = 0x01; /* not quite a tag */
+    assert_int_equal(output(host, p), len <= FRAME_MAX ? ERR_OK : ERR_ARG);
     pbuf_free(p);
     host_run(host);
   }
@@ -519,6 +522,62 @@ static void a_completion_while_arming_is_not_missed(void **state)
     sim_at(host->dev, SIM_AT_MB, NULL, NULL);
     assert_int_equal(left, 0);
     assert_true(err == ERR_OK || sim_irq(host->dev));
+    pbuf_free(p);
+    host_run(host);
+  }
+}
+
+/* One completion is not room enough for it, but more of them follow. */
+static void a_frame_of_many_pieces_waits_for_all_that_completes_while_arming(void **state)
+{
+  (void)state;
+  enum { PIECES = 5 };
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct host *host = host_live((enum host_kind)kind);
+    sim_pace(host->dev, SIM_HOLD);
+    unsigned room = fill_queue(host, 1000);
+    host_run(host);
+    unsigned left = PIECES + 1; /* the header is a piece as well */
+    sim_at(host->dev, SIM_AT_MB, complete_one, &left);
+    struct pbuf *p = chained_pbuf(1000, PIECES, 7);
+    err_t err = output(host, p);
+    for (unsigned tries = 0; err == ERR_MEM && tries < PIECES; tries++) {
+      err = output(host, p);
+    }
+    sim_at(host->dev, SIM_AT_MB, NULL, NULL);
+    assert_int_equal(err, ERR_OK);
+    pbuf_free(p);
+    expect_frame(host, room, 1000, 7);
+    host_run(host);
+  }
+}
+
+static void use_nonsense(struct sim_device *dev, void *arg)
+{
+  bool *done = arg;
+  if (!*done) {
+    *done = true;
+    sim_lie_used(dev, SIM_TX, UINT32_MAX, 0);
+  }
+}
+
+/* What completes while arming is the device's last word. */
+static void a_device_that_fails_while_arming_ends_the_attempt(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct host *host = host_live((enum host_kind)kind);
+    sim_pace(host->dev, SIM_HOLD);
+    fill_queue(host, 1000);
+    host_run(host);
+    bool done = false;
+    sim_at(host->dev, SIM_AT_MB, use_nonsense, &done);
+    struct pbuf *p = plain_pbuf(1000, 1);
+    assert_int_not_equal(output(host, p), ERR_OK);
+    sim_at(host->dev, SIM_AT_MB, NULL, NULL);
+    assert_true(done);
+    assert_false(virtioif_idle(&host->netif)); /* lwIP is to hear of it first */
+    assert_int_equal(p->ref, 1);
     pbuf_free(p);
     host_run(host);
   }
@@ -884,6 +943,8 @@ int main(void)
       HOST_TEST(a_full_queue_asks_for_an_interrupt_and_goes_on_after_it),
       HOST_TEST(a_full_queue_is_reaped_before_it_refuses),
       HOST_TEST(a_completion_while_arming_is_not_missed),
+      HOST_TEST(a_frame_of_many_pieces_waits_for_all_that_completes_while_arming),
+      HOST_TEST(a_device_that_fails_while_arming_ends_the_attempt),
       HOST_TEST(frames_may_complete_in_any_order),
       HOST_TEST(each_poll_reaps_what_was_sent),
       HOST_TEST(without_timers_a_completion_interrupts_the_sleep),

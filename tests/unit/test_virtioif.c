@@ -240,6 +240,9 @@ static void missing_parameters_are_refused_with_a_reason(void **state)
   struct netif netif;
   memset(&netif, 0, sizeof(netif));
   assert_int_equal(virtioif_init(&netif), ERR_ARG);
+  struct virtioif_params nothing = {.vif = NULL};
+  netif.state = &nothing;
+  assert_int_equal(virtioif_init(&netif), ERR_ARG);
 }
 
 static void a_device_of_no_use_is_told_with_a_reason(void **state)
@@ -468,6 +471,32 @@ static void frames_that_come_while_polling_raise_no_interrupt(void **state)
     assert_int_equal(sim_counters(host->dev)->interrupts, before);
     assert_false(virtioif_poll(&host->netif, 64));
     assert_int_equal(virtioif_stats(&host->netif)->rx_frames - host->before.rx_frames, 3);
+  }
+}
+
+static void interrupt_once(struct sim_device *dev, void *arg)
+{
+  struct host **host = arg;
+  struct host *now = *host;
+  if (now != NULL) {
+    *host = NULL;
+    sim_spurious_interrupt(dev, 1);
+    assert_true(virtioif_isr(&now->netif));
+  }
+}
+
+/* Whatever it was for may have come after the poll looked for it. */
+static void an_interrupt_during_a_poll_asks_for_another_one(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct host *host = host_live((enum host_kind)kind);
+    struct host *once = host;
+    sim_at(host->dev, SIM_AT_MB, interrupt_once, &once);
+    assert_true(virtioif_poll(&host->netif, 64));
+    sim_at(host->dev, SIM_AT_MB, NULL, NULL);
+    assert_false(virtioif_poll(&host->netif, 64));
+    assert_true(virtioif_idle(&host->netif));
   }
 }
 
@@ -784,6 +813,7 @@ int main(void)
       HOST_TEST(no_frame_is_slept_through_whenever_it_comes),
       HOST_TEST(frames_that_come_during_a_poll_cost_no_interrupt_each),
       HOST_TEST(frames_that_come_while_polling_raise_no_interrupt),
+      HOST_TEST(an_interrupt_during_a_poll_asks_for_another_one),
       HOST_TEST(the_budget_bounds_one_poll),
       HOST_TEST(spurious_interrupts_do_nothing),
       HOST_TEST(own_addresses_are_reached_with_the_link_up_or_down),
