@@ -120,11 +120,13 @@ setup_has_package() {
     gcc-*) setup_have "${1#gcc-}-gcc" ;;
     g++) setup_has_header g++ c++ cstdint ;;
     libc6-dev) setup_has_header gcc c stdio.h ;;
+    libc6-dev-*-cross) setup_has_cross_libc "$1" ;;
     libcmocka-dev) setup_has_header gcc c cmocka.h ;;
     libclang-rt-dev) setup_clang_has_sanitizers ;;
     python3) setup_have "$setup_python" ;;
     python3-pytest) "$setup_python" -c 'import pytest' 2>/dev/null ;;
     ninja-build) setup_have ninja ;;
+    qemu-user) setup_have qemu-s390x ;;
     qemu-system-misc) setup_have qemu-system-riscv64 ;;
     qemu-system-arm) setup_have qemu-system-aarch64 ;;
     dnsmasq-base) setup_have dnsmasq ;;
@@ -135,6 +137,11 @@ setup_has_package() {
     xz-utils) setup_have xz ;;
     *) setup_have "$1" ;;
   esac
+}
+
+setup_has_cross_libc() {
+  local architecture=${1#libc6-dev-}
+  setup_compiler_finds "${architecture%-cross}-linux-gnu-gcc" libc.so
 }
 
 setup_clang_has_sanitizers() {
@@ -220,6 +227,110 @@ setup_apt_get() {
     apt-get -q -o Acquire::Retries=3 "${options[@]}" "$verb" "$@" </dev/null >>"$log" 2>&1
 }
 
+# ---- Debian's archive without the machine's apt --------------------------------------------------
+
+# setup_make_apt NAME: sets apt to the folder of an apt of our own, beside the machine's: other
+# sources, other lists, no hooks, no root needed.
+setup_make_apt() {
+  setup_make_temp
+  apt=$setup_temp/$1
+  chmod 755 "$setup_temp" # apt downloads as a user of its own when root calls it
+  mkdir -p "$apt"/{lists,cache/archives}/partial "$apt/download"
+  cat >"$apt/apt.conf" <<CONF
+Dir::State::lists "$apt/lists";
+Dir::Cache "$apt/cache";
+Acquire::Languages "none";
+Acquire::Retries "2";
+Acquire::http::Timeout "30";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+CONF
+}
+
+# setup_write_apt_source APT TYPE MIRROR SUITE
+setup_write_apt_source() {
+  local keys=/usr/share/keyrings/debian-archive-keyring.gpg signed=
+  [[ ! -e $keys ]] || signed="[signed-by=$keys] "
+  printf '%s %s%s %s main\n' "$2" "$signed" "$3" "$4" >"$1/sources.list"
+}
+
+# setup_own_apt APT ARGUMENT...: apt-get with that folder's sources.
+setup_own_apt() {
+  local apt=$1
+  shift
+  apt-get -c "$apt/apt.conf" -o "Dir::Etc::sourcelist=$apt/sources.list" \
+    -o Dir::Etc::sourceparts=/dev/null "$@"
+}
+
+# The Debian mirrors that this machine uses. Where its package lists were never fetched, they are
+# fetched into our own folder first.
+setup_debian_mirrors() {
+  local apt=$1 log=$2 mirrors
+  mirrors=$(setup_list_mirrors)
+  if [[ -z $mirrors ]]; then
+    apt-get -c "$apt/apt.conf" update </dev/null >>"$log" 2>&1 || true
+    mirrors=$(setup_list_mirrors -c "$apt/apt.conf")
+  fi
+  printf '%s\n' "$mirrors"
+}
+
+setup_list_mirrors() {
+  # The $(NAMES) are apt's, not the shell's.
+  # shellcheck disable=SC2016
+  apt-get "$@" indextargets --format '$(LABEL)|$(REPO_URI)' 2>/dev/null |
+    sed -n 's/^Debian|//p' | sort -u
+}
+
+# ---- cmocka for another architecture -------------------------------------------------------------
+
+# setup_cmocka ARCHITECTURE: Debian's cmocka for it in build/setup/ARCHITECTURE, though this machine
+# installs no packages of that architecture. Returns 1 if the archive is not in reach.
+setup_cmocka() {
+  local architecture=$1 log=$setup_dir/cmocka-$1.log apt mirror
+  [[ ! -f $setup_dir/$architecture/usr/include/cmocka.h ]] || return 0
+  setup_have apt-get && setup_have dpkg-deb || return 1
+  : >"$log"
+  setup_say "fetching cmocka for $architecture"
+  setup_make_apt "cmocka-$architecture"
+  : >"$apt/status"
+  cat >>"$apt/apt.conf" <<CONF
+APT::Architecture "$architecture";
+#clear APT::Architectures;
+APT::Architectures { "$architecture"; };
+CONF
+  for mirror in $(setup_debian_mirrors "$apt" "$log"); do
+    setup_write_apt_source "$apt" deb "$mirror" "$(setup_debian_suite)"
+    setup_logged "$log" setup_download_cmocka "$apt" &&
+      setup_unpack_cmocka "$apt/download" "$setup_dir/$architecture" "$log" && return
+  done
+  return 1
+}
+
+# The release that this machine runs: what is fetched has to go with its C library.
+setup_debian_suite() {
+  (
+    # shellcheck source=/dev/null
+    source /etc/os-release && printf '%s\n' "${VERSION_CODENAME:-unstable}"
+  )
+}
+
+setup_download_cmocka() {
+  local own=("$1" -o "Dir::State::status=$1/status")
+  setup_own_apt "${own[@]}" update && cd "$1/download" &&
+    setup_own_apt "${own[@]}" download libcmocka0 libcmocka-dev
+}
+
+# Unpacks the packages beside their place and puts them there in one step.
+setup_unpack_cmocka() {
+  local from=$1 to=$2 log=$3 package
+  rm -rf -- "$to.new" "$to"
+  for package in "$from"/*.deb; do
+    setup_logged "$log" dpkg-deb -x "$package" "$to.new" || return 1
+  done
+  mv -T -- "$to.new" "$to"
+}
+
 # ---- lwIP ----------------------------------------------------------------------------------------
 
 setup_lwip_dir=$setup_root/lwip
@@ -297,66 +408,21 @@ setup_lwip_by_git() {
   return 1
 }
 
-# An apt of our own, beside the machine's: other sources, other lists, no hooks, no root needed.
 setup_lwip_by_apt() {
   local log=$1 apt mirror
   setup_have apt-get || return 1
-  setup_make_temp
-  apt=$setup_temp/apt
-  chmod 755 "$setup_temp" # apt downloads as a user of its own when root calls it
-  mkdir -p "$apt"/{lists,cache/archives}/partial "$apt/download"
-  setup_write_apt_conf "$apt"
+  setup_make_apt lwip
   for mirror in $(setup_debian_mirrors "$apt" "$log"); do
-    setup_write_apt_source "$apt" "$mirror"
+    setup_write_apt_source "$apt" deb-src "$mirror" "$setup_lwip_suite"
     setup_logged "$log" setup_download_lwip "$apt" &&
       setup_unpack_lwip "$apt/download" "$log" && return
   done
   return 1
 }
 
-setup_write_apt_conf() {
-  cat >"$1/apt.conf" <<CONF
-Dir::State::lists "$1/lists";
-Dir::Cache "$1/cache";
-Acquire::Languages "none";
-Acquire::Retries "2";
-Acquire::http::Timeout "30";
-#clear APT::Update::Pre-Invoke;
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-CONF
-}
-
-setup_write_apt_source() {
-  local keys=/usr/share/keyrings/debian-archive-keyring.gpg signed=
-  [[ ! -e $keys ]] || signed="[signed-by=$keys] "
-  printf 'deb-src %s%s %s main\n' "$signed" "$2" "$setup_lwip_suite" >"$1/sources.list"
-}
-
-# The Debian mirrors that this machine uses. Where its package lists were never fetched, they are
-# fetched into our own folder first.
-setup_debian_mirrors() {
-  local apt=$1 log=$2 mirrors
-  mirrors=$(setup_list_mirrors)
-  if [[ -z $mirrors ]]; then
-    apt-get -c "$apt/apt.conf" update </dev/null >>"$log" 2>&1 || true
-    mirrors=$(setup_list_mirrors -c "$apt/apt.conf")
-  fi
-  printf '%s\n' "$mirrors"
-}
-
-setup_list_mirrors() {
-  # The $(NAMES) are apt's, not the shell's.
-  # shellcheck disable=SC2016
-  apt-get "$@" indextargets --format '$(LABEL)|$(REPO_URI)' 2>/dev/null |
-    sed -n 's/^Debian|//p' | sort -u
-}
-
 setup_download_lwip() {
-  local own=(-c "$1/apt.conf" -o "Dir::Etc::sourcelist=$1/sources.list")
-  own+=(-o Dir::Etc::sourceparts=/dev/null)
-  apt-get "${own[@]}" update && cd "$1/download" &&
-    apt-get "${own[@]}" source --download-only --tar-only lwip
+  setup_own_apt "$1" update && cd "$1/download" &&
+    setup_own_apt "$1" source --download-only --tar-only lwip
 }
 
 # Checks the tarball, unpacks it beside lwip/ and puts it there in one step.

@@ -9,11 +9,27 @@
 find_path(CMOCKA_INCLUDE_DIR cmocka.h)
 find_library(CMOCKA_LIBRARY cmocka)
 mark_as_advanced(CMOCKA_INCLUDE_DIR CMOCKA_LIBRARY)
-if(NOT CMOCKA_INCLUDE_DIR OR NOT CMOCKA_LIBRARY)
+if(NOT EXISTS "${CMOCKA_INCLUDE_DIR}/cmocka.h" OR NOT EXISTS "${CMOCKA_LIBRARY}")
+  if(CMAKE_CROSSCOMPILING)
+    set(cure "tests/run.sh fetches it for this preset")
+  else()
+    set(cure "Debian: apt-get install libcmocka-dev")
+  endif()
   message(FATAL_ERROR
-    "The unit tests need cmocka (Debian: apt-get install libcmocka-dev); "
-    "-DVIRTIOIF_BUILD_TESTS=OFF builds without tests.")
+    "The unit tests need cmocka (${cure}); -DVIRTIOIF_BUILD_TESTS=OFF builds without tests.")
 endif()
+
+# virtioif_under_test(<target>...): driver and port, compiled for the tests. With VIRTIOIF_COVERAGE
+# their objects count what was executed (tests/coverage).
+function(virtioif_under_test)
+  virtioif_set_warnings(${ARGN})
+  if(VIRTIOIF_COVERAGE)
+    foreach(target ${ARGN})
+      target_compile_options(${target} PRIVATE --coverage)
+      target_link_options(${target} INTERFACE --coverage)
+    endforeach()
+  endif()
+endfunction()
 
 # The device shares no source with the driver, so it knows none of its headers.
 file(GLOB sim_sources CONFIGURE_DEPENDS sim/*.c)
@@ -26,7 +42,8 @@ target_compile_definitions(virtio_sim PUBLIC VIRTIO_HAL_HEADER="sim_hal.h")
 target_link_libraries(virtio_sim PUBLIC sim)
 virtioif_add_lwip(lwip_sim DIR "${VIRTIOIF_LWIP_DIR}" OPTS unit/lwipopts)
 virtioif_add_port(virtioif_sim LWIP lwip_sim VIRTIO virtio_sim)
-virtioif_set_warnings(sim virtio_sim virtioif_sim)
+virtioif_set_warnings(sim)
+virtioif_under_test(virtio_sim virtioif_sim)
 
 # What several tests share lies beside them under other names than test_*.c.
 file(GLOB unit_tests CONFIGURE_DEPENDS unit/test_*.c)
@@ -68,7 +85,7 @@ endforeach()
 # The same once more for a router.
 virtioif_add_lwip(lwip_forward DIR "${VIRTIOIF_LWIP_DIR}" OPTS forward/lwipopts)
 virtioif_add_port(virtioif_forward LWIP lwip_forward VIRTIO virtio_sim)
-virtioif_set_warnings(virtioif_forward)
+virtioif_under_test(virtioif_forward)
 virtioif_unit_support(forward_support virtioif_forward ${unit_support})
 virtioif_unit_test(forward forward/test_forward.c forward_support)
 
@@ -76,7 +93,7 @@ virtioif_unit_test(forward forward/test_forward.c forward_support)
 virtioif_add_virtio(virtio_modern)
 target_compile_definitions(virtio_modern PUBLIC VIRTIO_HAL_HEADER="sim_hal.h" VIRTIO_LEGACY=0)
 target_link_libraries(virtio_modern PUBLIC sim)
-virtioif_set_warnings(virtio_modern)
+virtioif_under_test(virtio_modern)
 virtioif_unit_support(modern_support virtio_modern unit/nic.c unit/support.c)
 virtioif_unit_test(modern modern/test_modern.c modern_support)
 virtioif_unit_test(modern_virtq unit/test_virtq.c modern_support)
