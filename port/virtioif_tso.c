@@ -137,7 +137,7 @@ static bool ends_run(const struct virtioif_run *run, const struct segment *seg)
 
 static u8_t *table_mem(const struct virtioif *vif, u16_t table)
 {
-  return vif->tx_tables + (size_t)table * VIRTQ_TABLE_BYTES(VIRTIOIF_TSO_PIECES);
+  return vif->tx_tables + table * VIRTQ_TABLE_BYTES((size_t)VIRTIOIF_TSO_PIECES);
 }
 
 static bool has_table(const struct virtioif *vif)

@@ -31,6 +31,12 @@ OPTION_SETS = {
 }
 
 
+def options_of(ctx: common.Context, name: str) -> list[str]:
+    """The compiler's options for the set of that name."""
+    # The path of the lwIP tree may have blanks in it.
+    return [option.format(lwip=ctx.lwip) for option in OPTION_SETS[name].split()]
+
+
 def check(ctx: common.Context) -> list[str]:
     """Findings: what the compilers say, by source."""
     # Some warnings take an optimizing compiler; one set of options has that.
@@ -45,8 +51,8 @@ def check(ctx: common.Context) -> list[str]:
                 what = f"{ctx.name(path)} with {compiler}, VIRTIO_LEGACY={legacy}"
                 jobs.append((what, [*command, *ctx.virtio_includes(), str(path)], ""))
         for path in ctx.files("port", suffixes=(".c",)):
-            for name, definitions in OPTION_SETS.items():
-                defined = definitions.format(lwip=ctx.lwip).split()
+            for name in OPTION_SETS:
+                defined = options_of(ctx, name)
                 defined += optimize if name == "default" else ["-fsyntax-only"]
                 command = [program, *options, *defined, *ctx.port_includes(), str(path)]
                 jobs.append((f"{ctx.name(path)} with {compiler}, {name}", command, ""))

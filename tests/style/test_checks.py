@@ -18,6 +18,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import check_analyzer
+import check_clang_tidy
+import check_cppcheck
 import check_docs
 import check_format
 import check_headers
@@ -106,7 +109,8 @@ CLEAN = {
 
 def make_tree(folder: Path, files: dict[str, str]) -> common.Context:
     """A tree with these files, which looks like the project to a check."""
-    (folder / ".clang-format").write_text((TOP / ".clang-format").read_text())
+    for name in (".clang-format", ".clang-tidy"):
+        (folder / name).write_text((TOP / name).read_text())
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,6 +121,9 @@ def make_tree(folder: Path, files: dict[str, str]) -> common.Context:
 
 
 CHECKS = [
+    check_analyzer,
+    check_clang_tidy,
+    check_cppcheck,
     check_docs,
     check_format,
     check_headers,
@@ -139,8 +146,53 @@ def test_empty_tree_does_not_pass(tmp_path: Path, module: ModuleType) -> None:
     assert module.check(common.Context(tmp_path, LWIP, tmp_path)) != []
 
 
+# Mistakes that only an analysis finds, and a place for them that only one set of options sees.
+TWICE = "__builtin_free(x);\n  __builtin_free(x)"
+NULL = "uint32_t *p = 0"
+ARRAY = "uint32_t b[2] = {0}"
+IF_ROUTER = "\n#if defined(IP_FORWARD) && IP_FORWARD\n  "
+
 # (check, file, text to replace, replacement, part of the finding)
 FAULTS = [
+    (
+        check_analyzer,
+        "virtio/x.c",
+        "return x->a",
+        f"{TWICE};\n  return x->a",
+        "analyzer-double-free",
+    ),
+    (check_analyzer, "port/y.c", "return x->a", f"{TWICE};\n  return x->a", "analyzer-double-free"),
+    (
+        check_analyzer,
+        "port/y.c",
+        "return x->a",
+        f"{IF_ROUTER}{TWICE};\n#endif\n  return x->a",
+        "router",
+    ),
+    (check_clang_tidy, "virtio/x.c", "return x->a", f"{NULL};\n  return *p", "NullDereference"),
+    (
+        check_clang_tidy,
+        "port/y.c",
+        "return x->a",
+        f"{IF_ROUTER}{NULL};\n  *p = 1;\n#endif\n  return x->a",
+        "router",
+    ),
+    (
+        check_clang_tidy,
+        "virtio/x.c",
+        "return x->a",
+        "uint32_t isIt = x->a;\n  return isIt",
+        "naming",
+    ),
+    (check_clang_tidy, "virtio/include/x.h", "return a + a", "return a == a", "redundant"),
+    (check_cppcheck, "virtio/x.c", "return x->a", f"{ARRAY};\n  return b[2]", "OutOfBounds"),
+    (
+        check_cppcheck,
+        "port/y.c",
+        "return x->a",
+        f"{IF_ROUTER}{ARRAY};\n  return b[2];\n#endif\n  return x->a",
+        "router",
+    ),
     (check_docs, "virtio/include/x.h", "/** Does something. */\n", "", "x_do has no comment"),
     (check_docs, "virtio/include/x.h", "/** Does it at once. */\n", "\n", "x_twice has no comment"),
     (check_docs, "virtio/include/x.h", "something. */\n", "it. */\n\n", "x_do has no comment"),
