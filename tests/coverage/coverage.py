@@ -1,4 +1,4 @@
-"""How much of virtio/ and port/ the unit tests execute, by gcov, and what is missing for which reason.
+"""How much of virtio/ and port/ the unit tests execute, by gcov, and why the rest is missing.
 
 The programs of build/coverage run, then gcov reads what the objects of driver and port counted. The
 same source is compiled in several configurations; what any of them executed counts as executed.
@@ -22,9 +22,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-TOP = HERE.parents[1]
+TOP = Path(__file__).resolve().parents[2]
 PRODUCT = ("virtio/", "port/")
+REASONS = "tests/coverage/README.md"
 LINES_MIN = 95.0
 BRANCHES_MIN = 85.0
 
@@ -119,9 +119,8 @@ def measure(tree: Path, top: Path) -> Counts:
         stop(f"nothing in {tree} is compiled for coverage")
     with tempfile.TemporaryDirectory() as scratch:
         options = ["--branch-probabilities", "--json-format", "--stdout"]
-        done = subprocess.run(
-            [str(gcov), *options, *objects], cwd=scratch, capture_output=True, text=True, check=False
-        )
+        command = [str(gcov), *options, *objects]
+        done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         stop(f"gcov failed: {done.stderr}")
     return read_gcov(done.stdout, top)
@@ -164,12 +163,12 @@ def compare(gaps: list[Gap], reasons: dict[tuple[str, str], str]) -> list[str]:
     """Gaps without a reason, and reasons without a gap."""
     found = {(gap.file, gap.code) for gap in gaps}
     complaints = [
-        f"{gap.file}:{gap.number}: {gap.what}, and no reason in tests/coverage/README.md: {gap.code}"
+        f"{gap.file}:{gap.number}: {gap.what}, and no reason in {REASONS}: {gap.code}"
         for gap in gaps
         if (gap.file, gap.code) not in reasons
     ]
     complaints += [
-        f"tests/coverage/README.md: gives a reason for what is covered: {file}: {code}"
+        f"{REASONS}: gives a reason for what is covered: {file}: {code}"
         for file, code in reasons
         if (file, code) not in found
     ]
@@ -225,7 +224,7 @@ def main() -> int:
     counts = measure(tree, TOP)
     if not counts:
         stop("nothing of virtio/ and port/ was counted")
-    reasons = read_reasons((HERE / "README.md").read_text())
+    reasons = read_reasons((TOP / REASONS).read_text())
     version = run(["gcc", "-dumpversion"], "gcc").strip().split(".")[0]
     return judge(counts, TOP, reasons, version == REASONS_COMPILER)
 

@@ -86,7 +86,8 @@ def test_configurations_are_merged(tmp_path: Path) -> None:
 
 def test_reasons_are_read() -> None:
     """An entry may span lines."""
-    text = "Text.\n\n- `a/b.c`: `if (x ||  y) {`:\n  never\n  seen.\n- `c.c`: `z();`: no.\n\nMore.\n"
+    text = "Text.\n\n- `a/b.c`: `if (x ||  y) {`:\n  never\n  seen.\n"
+    text += "- `c.c`: `z();`: no.\n\nMore.\n"
     assert coverage.read_reasons(text) == {
         ("a/b.c", "if (x || y) {"): "never seen.",
         ("c.c", "z();"): "no.",
