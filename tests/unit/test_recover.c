@@ -115,6 +115,23 @@ static void a_broken_queue_costs_one_reset_and_is_told(void **state)
   }
 }
 
+/* A second fault of a device that is done with anyway is none. */
+static void two_faults_at_once_cost_one_reset(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct host *host = host_watched((enum host_kind)kind);
+    sim_needs_reset(host->dev, false);
+    sim_lie_used(host->dev, SIM_TX, 999, 0);
+    host_run(host);
+    EXPECT_EVENTS(VIRTIOIF_EVENT_NEEDS_RESET, VIRTIOIF_EVENT_RECOVERED);
+    assert_int_equal(host_news(host).device_errors, 1);
+    assert_int_equal(host_news(host).recoveries, 1);
+    host_check_buffers(host);
+    expect_answer(host);
+  }
+}
+
 static void the_same_features_and_address_are_there_again(void **state)
 {
   (void)state;
@@ -220,6 +237,25 @@ static void a_device_that_comes_back_late_is_taken_back(void **state)
     sim_faults(host->dev)->queue_ready_stuck_at_0 = false;
     pass_ms(host, 2000, 10);
     assert_int_equal(host_news(host).recoveries, 1);
+    expect_answer(host);
+  }
+}
+
+/* Whoever knows that the device is well again need not wait for the next attempt. */
+static void a_reset_asked_for_between_attempts_is_made_at_once(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct host *host = host_watched((enum host_kind)kind);
+    sim_faults(host->dev)->queue_ready_stuck_at_0 = true;
+    break_queue(host);
+    pass_ms(host, 1000, 10);
+    sim_faults(host->dev)->queue_ready_stuck_at_0 = false;
+    event_count = 0;
+    virtioif_reset(&host->netif);
+    assert_false(virtioif_idle(&host->netif));
+    host_run(host);
+    EXPECT_EVENTS(VIRTIOIF_EVENT_RESET_WANTED, VIRTIOIF_EVENT_RECOVERED);
     expect_answer(host);
   }
 }
@@ -697,11 +733,13 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       HOST_TEST(a_broken_queue_costs_one_reset_and_is_told),
+      HOST_TEST(two_faults_at_once_cost_one_reset),
       HOST_TEST(the_same_features_and_address_are_there_again),
       HOST_TEST(each_wait_is_twice_as_long_and_there_is_a_last_one),
       HOST_TEST(a_device_that_has_worked_for_a_while_starts_over),
       HOST_TEST(a_device_that_does_not_come_back_is_tried_a_few_times),
       HOST_TEST(a_device_that_comes_back_late_is_taken_back),
+      HOST_TEST(a_reset_asked_for_between_attempts_is_made_at_once),
       HOST_TEST(while_a_reset_has_not_ended_receive_buffers_stay_the_devices),
       HOST_TEST(a_reset_that_never_ends_has_an_end_for_the_driver),
       HOST_TEST(a_device_may_come_back_as_another),

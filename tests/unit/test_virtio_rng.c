@@ -399,6 +399,30 @@ static void an_answer_that_was_never_written(void **state)
   assert_true(done);
 }
 
+enum { FEW = 3 };
+
+static void use_few_unwritten(struct sim_device *dev, void *arg)
+{
+  bool *done = arg;
+  if (!*done) {
+    *done = true;
+    sim_lie_used(dev, 0, 0, FEW);
+  }
+}
+
+/* ... but of a few bytes random ones may all be zero. */
+static void an_answer_of_a_few_zeros(void **state)
+{
+  struct rng rng = rng_default(state);
+  bool done = false;
+  sim_pace(rng.dev, SIM_LAZY);
+  sim_at(rng.dev, SIM_AT_NOTIFY, use_few_unwritten, &done);
+  assert_int_equal(virtio_rng_read(&rng.mmio->dev, rng.memory, rng.bytes, FEW), VIRTIO_OK);
+  assert_true(done);
+  assert_true(all_are(rng.bytes, FEW, 0));
+  check_let_go(&rng);
+}
+
 static void wants_reset(struct sim_device *dev, void *arg)
 {
   (void)arg;
@@ -458,6 +482,7 @@ int main(void)
       BOTH(a_device_that_never_answers),
       BOTH(a_device_that_answers_in_drops),
       BOTH(an_answer_that_was_never_written),
+      BOTH(an_answer_of_a_few_zeros),
       BOTH(a_device_that_gives_up_is_not_waited_for),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
