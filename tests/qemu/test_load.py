@@ -181,7 +181,7 @@ def test_a_65th_echo_connection_is_refused_and_the_others_go_on(web_lan: Lan) ->
     with ExitStack() as stack:
         socks = [stack.enter_context(guest.tcp(ECHO)) for _ in range(ECHO_CONNECTIONS)]
         assert exchange([(sock, b"open") for sock in socks]) == [b"open"] * ECHO_CONNECTIONS
-        with guest.tcp(ECHO) as one_more, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), guest.tcp(ECHO) as one_more:
             one_more.recv(1)
         assert counters(guest)["echo_refused"] == refused + 1
         assert exchange([(sock, b"still") for sock in socks]) == [b"still"] * ECHO_CONNECTIONS
