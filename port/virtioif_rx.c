@@ -111,15 +111,18 @@ void virtioif_rx_reclaim(struct virtioif *vif)
 
 static void count_frame(struct netif *netif, const struct pbuf *p)
 {
-  LWIP_UNUSED_ARG(netif); /* without MIB2_STATS */
-  LWIP_UNUSED_ARG(p);
   LINK_STATS_INC(link.recv);
+#if MIB2_STATS
   MIB2_STATS_NETIF_ADD(netif, ifinoctets, p->tot_len);
   if ((((const u8_t *)p->payload)[0] & 1) != 0) {
     MIB2_STATS_NETIF_INC(netif, ifinnucastpkts);
   } else {
     MIB2_STATS_NETIF_INC(netif, ifinucastpkts);
   }
+#else
+  LWIP_UNUSED_ARG(netif);
+  LWIP_UNUSED_ARG(p);
+#endif
 }
 
 static void count_drop(struct virtioif *vif, u32_t *cause)

@@ -207,15 +207,18 @@ static struct pbuf *gather_frame(struct virtioif *vif, const struct pbuf *p)
 
 static void count_frame(struct virtioif *vif, const struct pbuf *p)
 {
-  LWIP_UNUSED_ARG(p); /* without MIB2_STATS */
   vif->stats.tx_frames++;
   LINK_STATS_INC(link.xmit);
+#if MIB2_STATS
   MIB2_STATS_NETIF_ADD(vif->netif, ifoutoctets, p->tot_len);
   if ((((const u8_t *)p->payload)[0] & 1) != 0) {
     MIB2_STATS_NETIF_INC(vif->netif, ifoutnucastpkts);
   } else {
     MIB2_STATS_NETIF_INC(vif->netif, ifoutucastpkts);
   }
+#else
+  LWIP_UNUSED_ARG(p);
+#endif
 }
 
 unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p,
