@@ -405,7 +405,9 @@ static bool is_whole(const struct pbuf *p)
 static bool is_good(const struct virtioif *vif, struct pbuf *p,
                     const struct virtio_net_offload *offload)
 {
-  bool partial = (offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0;
+  /* With RSC_INFO, start and offset would be counts. */
+  const u8_t meaning = VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_RSC_INFO;
+  bool partial = (offload->flags & meaning) == VIRTIO_NET_HDR_F_NEEDS_CSUM;
   bool good = is_whole(p);
 
   if (partial && !(good && is_to_us(vif, p))) {

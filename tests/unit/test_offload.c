@@ -452,11 +452,11 @@ static void a_partial_checksum_is_completed_if_the_frame_is_for_others(void **st
   }
 }
 
-/* Without NEEDS_CSUM start and offset mean nothing. */
+/* Without NEEDS_CSUM start and offset mean nothing; with RSC_INFO, something else. */
 static void a_sum_that_is_not_partial_is_left_alone(void **state)
 {
   (void)state;
-  static const uint8_t flags[] = {0, 2};
+  static const uint8_t flags[] = {0, 2, 4, 4 | 1, 4 | 2 | 1};
   struct host *host = host_with(HOST_MODERN, CSUM_FEATURES);
   host->netif.input = see;
   for (size_t i = 0; i < COUNT(flags); i++) {

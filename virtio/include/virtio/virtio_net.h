@@ -45,6 +45,7 @@ extern "C" {
 /* struct virtio_net_hdr, "Device Operation": flags. */
 #define VIRTIO_NET_HDR_F_NEEDS_CSUM 1u
 #define VIRTIO_NET_HDR_F_DATA_VALID 2u
+#define VIRTIO_NET_HDR_F_RSC_INFO   4u
 
 /* struct virtio_net_hdr, "Device Operation": gso_type. */
 #define VIRTIO_NET_HDR_GSO_NONE     0u
