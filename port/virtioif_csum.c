@@ -20,35 +20,9 @@
 #include "lwip/prot/ip6.h"
 #include "lwip/prot/tcp.h"
 #include "lwip/tcpip.h"
+#include "virtioif_headers.h"
 #include "virtioif_priv.h"
 #include <string.h>
-
-/* Offsets in the headers. */
-enum {
-  ETH_TYPE = 12,
-  IP4_LEN = 2,
-  IP4_FRAG = 6,
-  IP4_PROTO = 9,
-  IP4_CHKSUM = 10,
-  IP4_SRC = 12,
-  IP4_DEST = 16,
-  IP6_PLEN = 4,
-  IP6_NEXTH = 6,
-  IP6_SRC = 8,
-  IP6_DEST = 24,
-  TCP_CHKSUM = 16,
-  UDP_CHKSUM = 6,
-  ICMP_CHKSUM = 2,
-};
-
-#define VLAN_TAG_BYTES 4u
-
-static u16_t get16(const u8_t *at)
-{
-  u16_t value;
-  memcpy(&value, at, sizeof(value));
-  return value;
-}
 
 static void parse_ip4(const u8_t *ip, u16_t len, struct virtioif_packet *packet)
 {
@@ -56,7 +30,7 @@ static void parse_ip4(const u8_t *ip, u16_t len, struct virtioif_packet *packet)
     return;
   }
   u16_t hdr_len = (u16_t)((ip[0] & 0x0fu) * 4u);
-  u16_t ip_len = lwip_ntohs(get16(ip + IP4_LEN));
+  u16_t ip_len = get_be16(ip + IP4_LEN);
   if (hdr_len < IP_HLEN || ip_len < hdr_len) {
     return;
   }
@@ -74,7 +48,7 @@ static void parse_ip6(const u8_t *ip, u16_t len, struct virtioif_packet *packet)
   }
   packet->ipv6 = true;
   packet->l4_start = (u16_t)(packet->ip_start + IP6_HLEN);
-  packet->l4_len = lwip_ntohs(get16(ip + IP6_PLEN));
+  packet->l4_len = get_be16(ip + IP6_PLEN);
   packet->proto = ip[IP6_NEXTH];
 }
 
@@ -104,9 +78,7 @@ static u64_t sum_words(const u8_t *at, unsigned words)
 {
   u64_t sum = 0;
   for (; words > 0; words--, at += 4) {
-    u32_t word;
-    memcpy(&word, at, sizeof(word));
-    sum += word;
+    sum += get32(at);
   }
   return sum;
 }
@@ -219,8 +191,7 @@ static int sum_offset(const struct virtioif_packet *packet)
 static void offload_sum(u8_t *frame, const struct virtioif_packet *packet,
                         struct virtio_net_offload *offload)
 {
-  u16_t sum = pseudo_sum(frame, packet, packet->l4_len);
-  memcpy(frame + packet->sum_at, &sum, sizeof(sum));
+  put16(frame + packet->sum_at, pseudo_sum(frame, packet, packet->l4_len));
   offload->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
   offload->csum_start = packet->l4_start;
   offload->csum_offset = (u16_t)(packet->sum_at - packet->l4_start);
@@ -236,7 +207,7 @@ static void sum_in_place(struct pbuf *p, u16_t start, u16_t field)
   if (sum == 0) {
     sum = 0xffff; /* 0 would mean "no checksum" in UDP, and is the same number */
   }
-  memcpy((u8_t *)p->payload + field, &sum, sizeof(sum));
+  put16((u8_t *)p->payload + field, sum);
 }
 #endif
 
@@ -252,8 +223,7 @@ static bool finish_own_packet(u8_t *frame, const struct virtioif_packet *packet)
   if (ip[IP4_CHKSUM] != 0 || ip[IP4_CHKSUM + 1] != 0) {
     return false;
   }
-  u16_t sum = inet_chksum(ip, (u16_t)(packet->l4_start - packet->ip_start));
-  memcpy(ip + IP4_CHKSUM, &sum, sizeof(sum));
+  put16(ip + IP4_CHKSUM, inet_chksum(ip, (u16_t)(packet->l4_start - packet->ip_start)));
   return true;
 }
 
@@ -264,7 +234,7 @@ static void sum_in_software(struct pbuf *p, const struct virtioif_packet *packet
   if (packet->proto != IP_PROTO_ICMP) {
     pseudo = pseudo_sum(frame, packet, packet->l4_len);
   }
-  memcpy(frame + packet->sum_at, &pseudo, sizeof(pseudo));
+  put16(frame + packet->sum_at, pseudo);
   sum_in_place(p, packet->l4_start, packet->sum_at);
 }
 #endif

@@ -16,6 +16,7 @@
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
 #include "lwip/prot/tcp.h"
+#include "virtioif_headers.h"
 #include "virtioif_priv.h"
 #include <string.h>
 
@@ -29,41 +30,6 @@ struct segment {
   u8_t flags;
   u16_t ip_id; /* IPv4 only */
   u32_t seq;
-};
-
-static u16_t get_be16(const u8_t *at)
-{
-  return (u16_t)(at[0] << 8 | at[1]);
-}
-
-static void put_be16(u8_t *at, u16_t value)
-{
-  at[0] = (u8_t)(value >> 8);
-  at[1] = (u8_t)value;
-}
-
-static u32_t get_be32(const u8_t *at)
-{
-  return (u32_t)get_be16(at) << 16 | get_be16(at + 2);
-}
-
-/* Offsets in the headers. */
-enum {
-  IP4_LEN = 2,
-  IP4_ID = 4,
-  IP4_FRAG = 6,
-  IP4_CHKSUM = 10,
-  IP4_ADDRS = 12,
-  IP6_PLEN = 4,
-  IP6_NEXTH = 6,
-  IP6_ADDRS = 8,
-  TCP_SEQ = 4,
-  TCP_ACKNO = 8,
-  TCP_DATA_OFFSET = 12,
-  TCP_FLAGS_AT = 13,
-  TCP_WINDOW = 14,
-  TCP_CHKSUM = 16,
-  TCP_URGP = 18,
 };
 
 /* Fill in *seg if p is a segment that may be joined with others: plain headers in one piece, data,
@@ -95,23 +61,36 @@ static bool is_segment(const struct virtioif *vif, const struct pbuf *p,
   return true;
 }
 
-static bool same(const u8_t *a, const u8_t *b, size_t from, size_t to)
+/* Of a constant length that fits a word, this is one comparison. */
+static inline bool same(const u8_t *a, const u8_t *b, size_t at, size_t bytes)
 {
-  return memcmp(a + from, b + from, to - from) == 0;
+  return memcmp(a + at, b + at, bytes) == 0;
+}
+
+static inline bool ip_matches(const u8_t *a, const u8_t *b, const struct virtioif_packet *packet)
+{
+  size_t ip = packet->ip_start;
+  if (packet->ipv6) {
+    return same(a, b, ip, 4) && same(a, b, ip + IP6_NEXTH, 2) && same(a, b, ip + IP6_SRC, 8) &&
+           same(a, b, ip + IP6_SRC + 8, 8) && same(a, b, ip + IP6_DEST, 8) &&
+           same(a, b, ip + IP6_DEST + 8, 8);
+  }
+  return same(a, b, ip, 2) && same(a, b, ip + IP4_FRAG, 4) && same(a, b, ip + IP4_SRC, 8);
 }
 
 /* Whether two frames differ in nothing but length, sequence number, ID, sums, PSH and FIN. */
-static bool headers_match(const u8_t *a, const u8_t *b, const struct segment *seg)
+static inline bool headers_match(const u8_t *a, const u8_t *b, const struct segment *seg)
 {
   size_t ip = seg->packet->ip_start;
   size_t tcp = seg->packet->l4_start;
-  bool ip_matches = seg->packet->ipv6
-                        ? same(a, b, 0, ip + IP6_PLEN) && same(a, b, ip + IP6_NEXTH, tcp + TCP_SEQ)
-                        : same(a, b, 0, ip + IP4_LEN) &&
-                              same(a, b, ip + IP4_FRAG, ip + IP4_CHKSUM) &&
-                              same(a, b, ip + IP4_ADDRS, tcp + TCP_SEQ);
-  return ip_matches && same(a, b, tcp + TCP_ACKNO, tcp + TCP_FLAGS_AT) &&
-         same(a, b, tcp + TCP_WINDOW, tcp + TCP_CHKSUM) && same(a, b, tcp + TCP_URGP, seg->hdr_len);
+  size_t options = tcp + TCP_HLEN;
+
+  /* Ethernet's header, with a tag or without, is more than one word and less than three. */
+  return same(a, b, 0, 8) && same(a, b, ip - 8, 8) && ip_matches(a, b, seg->packet) &&
+         same(a, b, tcp, 4) && same(a, b, tcp + TCP_ACKNO, 4) &&
+         same(a, b, tcp + TCP_DATA_OFFSET, 1) && same(a, b, tcp + TCP_WINDOW, 2) &&
+         same(a, b, tcp + TCP_URGP, 2) &&
+         (seg->hdr_len == options || same(a, b, options, seg->hdr_len - options));
 }
 
 static bool continues(const struct virtioif_run *run, const struct pbuf *p,
@@ -248,8 +227,9 @@ static bool join_run(struct virtioif *vif, struct pbuf *p, const struct segment 
   if (run->segments == 1) {
     make_large(vif);
   }
-  memcpy(&run->sg[run->pieces], sg, (size_t)pieces * sizeof(sg[0]));
-  run->pieces = (u16_t)(run->pieces + pieces);
+  for (int i = 0; i < pieces; i++) {
+    run->sg[run->pieces++] = sg[i];
+  }
 
   u16_t slot = virtioif_txslot_pop(vif);
   pbuf_ref(p);
@@ -279,12 +259,10 @@ static void build_headers(struct virtioif *vif)
   } else {
     put_be16(ip + IP4_LEN, (u16_t)(IP_HLEN + tcp_len));
     put_be16(ip + IP4_CHKSUM, 0);
-    u16_t sum = inet_chksum(ip, IP_HLEN);
-    memcpy(ip + IP4_CHKSUM, &sum, sizeof(sum));
+    put16(ip + IP4_CHKSUM, inet_chksum(ip, IP_HLEN));
   }
   tcp[TCP_FLAGS_AT] = run->flags;
-  u16_t sum = virtioif_pseudo_sum(frame, &run->packet, tcp_len);
-  memcpy(tcp + TCP_CHKSUM, &sum, sizeof(sum));
+  put16(tcp + TCP_CHKSUM, virtioif_pseudo_sum(frame, &run->packet, tcp_len));
   run->offload = (struct virtio_net_offload){
       .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
       .gso_type = run->packet.ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4,

@@ -11,11 +11,9 @@
 #include "lwip/stats.h"
 #include "lwip/sys.h"
 #include "netif/ethernet.h"
+#include "virtioif_headers.h"
 #include "virtioif_priv.h"
 #include <string.h>
-
-/* Room for one VLAN tag, which the device's MTU does not count. */
-#define VLAN_TAG_BYTES 4u
 
 /*
  * Slots
@@ -321,13 +319,13 @@ static err_t send_frame(struct virtioif *vif, struct pbuf *p)
   return send_long(vif, p, parsed ? &packet : NULL);
 }
 
+/* With room for one VLAN tag, which the device's MTU does not count. */
 static bool len_is_valid(const struct netif *netif, const struct pbuf *p)
 {
-  const u8_t *frame = (const u8_t *)p->payload;
   if (p->len < SIZEOF_ETH_HDR) {
     return false;
   }
-  bool tagged = frame[12] == ETHTYPE_VLAN >> 8 && frame[13] == (ETHTYPE_VLAN & 0xff);
+  bool tagged = get16((const u8_t *)p->payload + ETH_TYPE) == PP_HTONS(ETHTYPE_VLAN);
   return p->tot_len <= netif->mtu + SIZEOF_ETH_HDR + (tagged ? VLAN_TAG_BYTES : 0);
 }
 

@@ -35,10 +35,6 @@
 #ifndef LWIP_CHECKSUM_CTRL_PER_NETIF
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
 #endif
-/* An IP header is summed while it is written. */
-#ifndef LWIP_INLINE_IP_CHKSUM
-#define LWIP_INLINE_IP_CHKSUM 1
-#endif
 #ifndef LWIP_HOOK_FILENAME
 #define LWIP_HOOK_FILENAME "netif/virtioif_hooks.h"
 #endif
