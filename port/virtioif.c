@@ -215,9 +215,20 @@ static bool memory_is_valid(const struct virtioif_memory *memory)
          memory->rxbufs != NULL && memory->txslots != NULL && memory->rx_buffers > 0;
 }
 
+/* Whatever lay in the memory behind the rings before is not shown to the device. */
+static void clear_buffers(const struct virtioif *vif)
+{
+  u8_t *start = vif->net.rx_mem;
+  const u8_t *end = vif->tx_tables + VIRTIOIF_TSO_TABLES * VIRTQ_TABLE_BYTES(VIRTIOIF_TSO_PIECES);
+
+  memset(start, 0, (size_t)(end - start));
+  virtio_hal_cache_clean(start, (size_t)(end - start));
+}
+
 /* The device-visible memory in order: rings, receive buffers, transmit slots, indirect tables. */
 static int init_device(struct virtioif *vif)
 {
+  bool first_time = vif->tx_mem == NULL;
   const struct virtioif_memory *memory = vif->memory;
   size_t ring_bytes = VIRTIO_NET_RING_BYTES((size_t)memory->rx_size, (size_t)memory->tx_size);
   u8_t *rx_mem = (u8_t *)memory->dma + VIRTIO_ALIGN_UP(ring_bytes, VIRTIO_NET_RX_BUF_ALIGN);
@@ -232,7 +243,11 @@ static int init_device(struct virtioif *vif)
   };
   vif->tx_mem = rx_mem + (size_t)memory->rx_buffers * VIRTIO_NET_RX_BUF_BYTES;
   vif->tx_tables = vif->tx_mem + (size_t)memory->tx_size * VIRTIOIF_TX_SLOT_BYTES;
-  return virtio_net_init(&vif->net, &net_params);
+  int err = virtio_net_init(&vif->net, &net_params);
+  if (err == VIRTIO_OK && first_time) {
+    clear_buffers(vif);
+  }
+  return err;
 }
 
 /* What the device says of the interface may have changed when it comes back from a reset. */
