@@ -122,6 +122,7 @@ setup_has_package() {
     libc6-dev) setup_has_header gcc c stdio.h ;;
     libc6-dev-*-cross) setup_has_cross_libc "$1" ;;
     libcmocka-dev) setup_has_header gcc c cmocka.h ;;
+    llvm) setup_have llvm-cov && setup_have llvm-profdata ;;
     libclang-rt-dev) setup_clang_has_sanitizers ;;
     python3) setup_have "$setup_python" ;;
     python3-pytest) "$setup_python" -c 'import pytest' 2>/dev/null ;;

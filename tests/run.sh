@@ -12,7 +12,7 @@ source "$here/../cmake/setup.sh"
 presets=(riscv64 aarch64 host-clang s390x coverage host)
 packages=(
   clang clang-format clang-tidy cmake cppcheck curl dnsmasq-base g++ gcc gcc-s390x-linux-gnu git
-  iproute2 iputils-ping libc6-dev libc6-dev-s390x-cross libclang-rt-dev libcmocka-dev make
+  iproute2 iputils-ping libc6-dev libc6-dev-s390x-cross libclang-rt-dev libcmocka-dev llvm make
   netcat-openbsd ninja-build procps python3 python3-pytest qemu-user shellcheck spin tcpdump
 )
 results=$setup_root/build/host/results.xml
