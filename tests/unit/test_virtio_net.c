@@ -833,7 +833,7 @@ static void transmitted_frames_come_back_in_any_order(void **state)
   sim_order(nic->dev, SIM_SHUFFLED);
   uint8_t frame[60];
   make_frame(frame, sizeof(frame), 0);
-  uint16_t token;
+  uint16_t token = 0;
   for (unsigned lap = 0; lap < 20; lap++) {
     for (uint16_t i = 0; i < 16; i++) {
       send_and_kick(nic, frame, sizeof(frame), i);
@@ -872,7 +872,7 @@ static void a_broken_transmit_queue_is_told(void **state)
   (void)state;
   struct nic *nic = nic_live(2);
   sim_lie_used(nic->dev, SIM_TX, 0, 0);
-  uint16_t token;
+  uint16_t token = 0;
   assert_int_equal(virtio_net_tx_take(&nic->net, &token), VIRTIO_ERR_DEVICE);
 }
 

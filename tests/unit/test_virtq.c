@@ -816,7 +816,7 @@ static void a_broken_ring_gives_everything_back_after_a_reset(void **state)
   sim_ring_lie_used(rig->ring, 77, 0);
   expect_broken(rig);
   bool seen[8] = {false};
-  uint16_t token;
+  uint16_t token = 0;
   for (unsigned i = 0; i < 8; i++) {
     assert_true(virtq_reclaim(&rig->vq, &token));
     assert_true(token < 8 && !seen[token]);
@@ -853,7 +853,7 @@ static void reclaim_takes_chains_apart_and_leaves_the_rest(void **state)
   struct rig *rig = rig_of(8);
   assert_int_equal(add(rig, 0, 2, 1, 11), VIRTIO_OK);
   assert_int_equal(add(rig, 0, 1, 0, 12), VIRTIO_OK);
-  uint16_t token;
+  uint16_t token = 0;
   unsigned sum = 0;
   while (virtq_reclaim(&rig->vq, &token)) {
     sum += token;
