@@ -160,7 +160,9 @@ void virtioif_flush(struct netif *netif)
 
   LWIP_ASSERT_CORE_LOCKED();
   if (virtioif_is_live(vif)) {
-    virtioif_tso_close(vif);
+    if (VIRTIOIF_TSO) {
+      virtioif_tso_close(vif);
+    }
     vif->corked = false;
     virtioif_tx_kick(vif);
   }
@@ -219,7 +221,7 @@ static bool memory_is_valid(const struct virtioif_memory *memory)
 static void clear_buffers(const struct virtioif *vif)
 {
   u8_t *start = vif->net.rx_mem;
-  const u8_t *end = vif->tx_tables + VIRTIOIF_TSO_TABLES * VIRTQ_TABLE_BYTES(VIRTIOIF_TSO_PIECES);
+  const u8_t *end = vif->tx_tables + VIRTIOIF_TSO_BYTES;
 
   memset(start, 0, (size_t)(end - start));
   virtio_hal_cache_clean(start, (size_t)(end - start));
@@ -290,7 +292,9 @@ int virtioif_start(struct virtioif *vif)
     adopt_device(vif);
     virtioif_csum_init(vif);
     virtioif_tx_init(vif);
-    virtioif_tso_init(vif);
+    if (VIRTIOIF_TSO) {
+      virtioif_tso_init(vif);
+    }
     post_buffers(vif);
     virtio_net_start(&vif->net);
   }
@@ -341,6 +345,11 @@ static void init_netif(struct virtioif *vif, struct netif *netif)
   MIB2_INIT_NETIF(netif, snmp_ifType_ethernet_csmacd, 0);
 }
 
+/* What this build has no code for. */
+#define FEATURES_LEFT_OUT                                                                          \
+  ((VIRTIOIF_TSO ? 0 : VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 | VIRTIO_F_INDIRECT_DESC) | \
+   (VIRTIOIF_LRO ? 0 : VIRTIO_NET_F_GUEST_LARGE | VIRTIO_NET_F_MRG_RXBUF))
+
 /* Take over what the caller said. */
 static void init_state(struct virtioif *vif, struct netif *netif,
                        const struct virtioif_params *params)
@@ -351,7 +360,7 @@ static void init_state(struct virtioif *vif, struct netif *netif,
   vif->netif = netif;
   vif->net.dev = params->dev;
   vif->memory = params->memory;
-  vif->features = virtioif_csum_features(netif) & ~off;
+  vif->features = virtioif_csum_features(netif) & ~(off | FEATURES_LEFT_OUT);
   vif->event = params->event;
   vif->rx_copy_all = params->rx_copy_all;
   vif->tso_pieces_max = params->tso_pieces_max;

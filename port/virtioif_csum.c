@@ -170,6 +170,12 @@ bool virtioif_is_foreign(const u8_t *frame, u16_t len)
  * Out
  */
 
+/* Without lwIP's switches per interface nothing can be left to the device. */
+static bool is_offloaded(const struct virtioif *vif)
+{
+  return LWIP_CHECKSUM_CTRL_PER_NETIF && virtioif_has(vif, VIRTIO_NET_F_CSUM);
+}
+
 /* Offset of the checksum in the transport header, or -1 if this packet's sum is lwIP's affair. */
 static int sum_offset(const struct virtioif_packet *packet)
 {
@@ -252,7 +258,7 @@ bool virtioif_csum_parse(const struct virtioif *vif, const struct pbuf *p,
   const u8_t *frame = (const u8_t *)p->payload;
 
   packet->sum_at = 0;
-  if (!virtioif_has(vif, VIRTIO_NET_F_CSUM) && !IP_FORWARD) {
+  if (!is_offloaded(vif) && !IP_FORWARD) {
     packet->proto = 0;
     return true;
   }
@@ -283,7 +289,7 @@ void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
   if (packet->sum_at == 0) {
     return;
   }
-  if (virtioif_has(vif, VIRTIO_NET_F_CSUM) && packet->proto != IP_PROTO_ICMP) {
+  if (is_offloaded(vif) && packet->proto != IP_PROTO_ICMP) {
     offload_sum(frame, packet, offload);
     return;
   }

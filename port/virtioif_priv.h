@@ -154,7 +154,7 @@ unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p,
                               struct virtio_net_offload *offload);
 
 /*
- * virtioif_tso.c
+ * virtioif_tso.c: not there with VIRTIOIF_TSO 0
  */
 
 /** True if frames may be held back for a run: large send was negotiated and a lap is on. */

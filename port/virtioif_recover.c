@@ -72,7 +72,9 @@ static bool take_back(struct virtioif *vif)
 
   vif->corked = false;
   virtioif_rx_abandon(vif);
-  virtioif_tso_abandon(vif);
+  if (VIRTIOIF_TSO) {
+    virtioif_tso_abandon(vif);
+  }
   virtioif_tx_reclaim(vif);
   if (done) {
     virtioif_rx_reclaim(vif);

@@ -270,7 +270,7 @@ static void part_end(struct virtioif *vif)
 
 static bool part_is_open(const struct virtioif *vif)
 {
-  return vif->rx_part.first != NULL;
+  return VIRTIOIF_LRO && vif->rx_part.first != NULL;
 }
 
 /* A frame that is to go on over more buffers than were ever posted would wait for them for ever. */
@@ -287,7 +287,7 @@ static void receive_buffer(struct virtioif *vif, const struct virtio_net_rx *rx)
   } else if (rx->buffers == 1 && rx->len != 0 && !is_tunnel(&rx->offload)) {
     receive_single(vif, rx);
     return;
-  } else if (rx->len == 0 || rx->buffers - 1u >= most_buffers(vif)) {
+  } else if (!VIRTIOIF_LRO || rx->len == 0 || rx->buffers - 1u >= most_buffers(vif)) {
     rxbuf_drop(vif, rx->buffer);
     LINK_STATS_INC(link.lenerr);
     count_drop(vif, &vif->stats.rx_drop_len);

@@ -20,6 +20,8 @@
 #include "virtioif_priv.h"
 #include <string.h>
 
+#if VIRTIOIF_TSO
+
 #define IP_PACKET_MAX 0xffffu
 
 /* A TCP segment that may be a part of a run. */
@@ -315,3 +317,5 @@ void virtioif_tso_abandon(struct virtioif *vif)
     virtioif_tx_release(vif, vif->run.first_slot);
   }
 }
+
+#endif /* VIRTIOIF_TSO */

@@ -60,7 +60,7 @@ static inline void release(struct virtioif *vif, u16_t slot)
     txslot_push(vif, slot);
     if (p != NULL) {
       s->p = NULL;
-      if (s->table != VIRTIOIF_NONE) {
+      if (VIRTIOIF_TSO && s->table != VIRTIOIF_NONE) {
         virtioif_tso_free_table(vif, s->table);
         s->table = VIRTIOIF_NONE;
       }
@@ -120,7 +120,9 @@ static __attribute__((noinline)) bool clear_room(struct virtioif *vif, unsigned 
     return true;
   }
   /* What was kept back has to move, or nothing ever completes. */
-  virtioif_tso_close(vif);
+  if (VIRTIOIF_TSO) {
+    virtioif_tso_close(vif);
+  }
   virtioif_tx_kick(vif);
   while (virtioif_is_live(vif) && virtq_arm(&vif->net.tx)) {
     virtioif_tx_reap(vif); /* takes at least one frame a lap; what comes later interrupts */
@@ -307,7 +309,7 @@ static err_t send_frame(struct virtioif *vif, struct pbuf *p)
   struct virtioif_packet packet;
   bool parsed = virtioif_csum_parse(vif, p, &packet);
 
-  if (virtioif_tso_active(vif)) {
+  if (VIRTIOIF_TSO && virtioif_tso_active(vif)) {
     if (parsed && virtioif_tso_take(vif, p, &packet)) {
       return ERR_OK;
     }

@@ -65,7 +65,7 @@ set(VIRTIOIF_UNIT_RESULTS "${CMAKE_CURRENT_BINARY_DIR}/unit-results")
 # An emulated machine is there for the byte order. These have nothing to do with it, or nothing that
 # another one has not, and take long.
 if(CMAKE_CROSSCOMPILING)
-  set(left_out mem modern_virtq recover)
+  set(left_out mem modern_virtq recover small small_rx small_tx)
 else()
   set(left_out "")
 endif()
@@ -99,6 +99,16 @@ virtioif_add_port(virtioif_forward LWIP lwip_forward VIRTIO virtio_sim)
 virtioif_under_test(virtioif_forward)
 virtioif_unit_support(forward_support virtioif_forward ${unit_support})
 virtioif_unit_test(forward forward/test_forward.c forward_support)
+
+# Without large frames.
+virtioif_add_lwip(lwip_small DIR "${VIRTIOIF_LWIP_DIR}" OPTS unit/lwipopts)
+target_compile_definitions(lwip_small PUBLIC VIRTIOIF_TSO=0 VIRTIOIF_LRO=0)
+virtioif_add_port(virtioif_small LWIP lwip_small VIRTIO virtio_sim)
+virtioif_under_test(virtioif_small)
+virtioif_unit_support(small_support virtioif_small ${unit_support})
+virtioif_unit_test(small small/test_small.c small_support)
+virtioif_unit_test(small_rx unit/test_rx.c small_support)
+virtioif_unit_test(small_tx unit/test_tx.c small_support)
 
 # The driver alone without the legacy interface.
 virtioif_add_virtio(virtio_modern)

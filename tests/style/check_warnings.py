@@ -20,6 +20,7 @@ OPTION_SETS = {
     " -DCHECKSUM_GEN_UDP=0 -DCHECKSUM_GEN_ICMP=0",
     "IPv6 router": "-DLWIP_IPV6_FORWARD=1",
     "no checksum control": "-DLWIP_CHECKSUM_CTRL_PER_NETIF=0",
+    "no large frames": "-DVIRTIOIF_TSO=0 -DVIRTIOIF_LRO=0",
     "no statistics": "-DLWIP_STATS=0 -DMIB2_STATS=0",
     "no loopback": "-DLWIP_HAVE_LOOPIF=0 -DLWIP_NETIF_LOOPBACK=0",
     "no multicast": "-DLWIP_IGMP=0 -DLWIP_IPV6_MLD=0",

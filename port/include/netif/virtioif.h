@@ -120,11 +120,14 @@ struct virtioif_txslot {
   VIRTIO_ALIGN_UP(                                                                                 \
       VIRTIOIF_TX_FRAME_OFFSET + LWIP_MAX(VIRTIOIF_TX_COPY_BYTES, VIRTIOIF_TX_HEADERS_MAX), 64u)
 
+/** Bytes of all indirect tables. */
+#define VIRTIOIF_TSO_BYTES                                                                         \
+  (VIRTIOIF_TSO * VIRTIOIF_TSO_TABLES * VIRTQ_TABLE_BYTES(VIRTIOIF_TSO_PIECES))
+
 /** Device-visible bytes for queues of rx_size and tx_size descriptors and rx_buffers buffers. */
 #define VIRTIOIF_DMA_BYTES(rx_size, tx_size, rx_buffers)                                           \
   (VIRTIO_ALIGN_UP(VIRTIO_NET_RING_BYTES(rx_size, tx_size), VIRTIO_NET_RX_BUF_ALIGN) +             \
-   (rx_buffers)*VIRTIO_NET_RX_BUF_BYTES + (tx_size)*VIRTIOIF_TX_SLOT_BYTES +                       \
-   VIRTIOIF_TSO_TABLES * VIRTQ_TABLE_BYTES(VIRTIOIF_TSO_PIECES))
+   (rx_buffers)*VIRTIO_NET_RX_BUF_BYTES + (tx_size)*VIRTIOIF_TX_SLOT_BYTES + VIRTIOIF_TSO_BYTES)
 
 /** Alignment of the device-visible memory. */
 #define VIRTIOIF_DMA_ALIGN                                                                         \
@@ -224,21 +227,21 @@ struct virtioif_packet {
 
 /** TCP segments that are being joined into one frame. Private. */
 struct virtioif_run {
-  u16_t segments;                          /**< How many; 0: no run is open. */
-  u16_t first_slot;                        /**< Slot of the first segment. */
-  u16_t last_slot;                         /**< Slot of the last segment. */
-  struct pbuf *first;                      /**< The first segment's frame. */
-  struct virtioif_packet packet;           /**< Where its headers are. */
-  u16_t hdr_len;                           /**< Bytes of all headers. */
-  u16_t gso_size;                          /**< Payload of each segment but the last. */
-  u32_t payload;                           /**< Payload of all segments. */
-  u32_t next_seq;                          /**< Sequence number that continues it. */
-  u16_t next_id;                           /**< IPv4 ID that continues it. */
-  u8_t flags;                              /**< TCP flags of all segments. */
-  u16_t payload_pieces;                    /**< Pieces of the first segment's payload. */
-  u16_t pieces;                            /**< Pieces in sg. */
-  struct virtq_sg sg[VIRTIOIF_TSO_PIECES]; /**< Header and payloads. */
-  struct virtio_net_offload offload;       /**< What the header will say. */
+  u16_t segments;                /**< How many; 0: no run is open. */
+  u16_t first_slot;              /**< Slot of the first segment. */
+  u16_t last_slot;               /**< Slot of the last segment. */
+  struct pbuf *first;            /**< The first segment's frame. */
+  struct virtioif_packet packet; /**< Where its headers are. */
+  u16_t hdr_len;                 /**< Bytes of all headers. */
+  u16_t gso_size;                /**< Payload of each segment but the last. */
+  u32_t payload;                 /**< Payload of all segments. */
+  u32_t next_seq;                /**< Sequence number that continues it. */
+  u16_t next_id;                 /**< IPv4 ID that continues it. */
+  u8_t flags;                    /**< TCP flags of all segments. */
+  u16_t payload_pieces;          /**< Pieces of the first segment's payload. */
+  u16_t pieces;                  /**< Pieces in sg. */
+  struct virtq_sg sg[VIRTIOIF_TSO ? VIRTIOIF_TSO_PIECES : 1]; /**< Header and payloads. */
+  struct virtio_net_offload offload;                          /**< What the header will say. */
 };
 
 /** State of one interface. The caller's memory; private. */

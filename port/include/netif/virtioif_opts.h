@@ -46,6 +46,22 @@
 #endif
 
 /**
+ * VIRTIOIF_TSO: large send, several TCP segments in one frame that the device cuts. 0 leaves its
+ * code and its memory out. 0 or 1.
+ */
+#ifndef VIRTIOIF_TSO
+#define VIRTIOIF_TSO 1
+#endif
+
+/**
+ * VIRTIOIF_LRO: large receive, frames of up to 64 KiB over several receive buffers. 0 leaves its
+ * code out. 0 or 1.
+ */
+#ifndef VIRTIOIF_LRO
+#define VIRTIOIF_LRO 1
+#endif
+
+/**
  * VIRTIOIF_TSO_PIECES: most pieces of one large frame: its headers and a piece or two for each TCP
  * segment joined. More than 46 are of no use where a segment is one piece of 1460 bytes. Costs 16
  * bytes each in the state and in each indirect table. Range 18 to 1024.

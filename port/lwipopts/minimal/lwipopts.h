@@ -86,12 +86,13 @@
 #define LWIP_STATS 0
 #endif
 
-/* The least that each can be; received frames are copied, so that all buffers stay in the queue. */
-#ifndef VIRTIOIF_TSO_PIECES
-#define VIRTIOIF_TSO_PIECES 18
+/* No large frames, and the least that each can be; received frames are copied, so that all buffers
+ * stay in the queue. */
+#ifndef VIRTIOIF_TSO
+#define VIRTIOIF_TSO 0
 #endif
-#ifndef VIRTIOIF_TSO_TABLES
-#define VIRTIOIF_TSO_TABLES 1
+#ifndef VIRTIOIF_LRO
+#define VIRTIOIF_LRO 0
 #endif
 #ifndef VIRTIOIF_TX_COPY_BYTES
 #define VIRTIOIF_TX_COPY_BYTES 118
