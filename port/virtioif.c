@@ -13,8 +13,12 @@
 #include "virtioif_priv.h"
 #include <string.h>
 
-#define IFNAME0 'v'
-#define IFNAME1 'i'
+/* Interrupts without a cause before a poll is asked for; as many again before the device is reset.
+ */
+#define STRAYS_MAX 1000u
+
+#define IFNAME0    'v'
+#define IFNAME1    'i'
 
 /*
  * Link
@@ -84,6 +88,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
 
   LWIP_ASSERT_CORE_LOCKED();
   vif->interrupted = false;
+  vif->strays = 0;
   if (!virtioif_is_live(vif) && !virtioif_recover(vif)) {
     virtioif_loop_poll(); /* what lwIP sends to itself still arrives */
     return false;
@@ -168,6 +173,25 @@ void virtioif_flush(struct netif *netif)
   }
 }
 
+/* An interrupt without a cause. A line that stays high, as QEMU's does once it has stopped the
+ * device, would keep the CPU in the handler for ever. Another device on the same line may interrupt
+ * as often as it likes: the poll that is asked for after a while forgets the count. Where that poll
+ * never gets to run, a reset lowers the line, and the poll finds the device's status lost. */
+static bool stray_interrupt(struct virtioif *vif)
+{
+  u16_t strays = (u16_t)(vif->strays + 1);
+
+  vif->strays = strays;
+  if (strays == 2 * STRAYS_MAX) {
+    vif->net.dev->ops->set_status(vif->net.dev, 0);
+    vif->config_changed = true;
+  } else if (strays != STRAYS_MAX) {
+    return false;
+  }
+  vif->interrupted = true;
+  return true;
+}
+
 bool virtioif_isr(struct netif *netif)
 {
   struct virtioif *vif = virtioif_of(netif);
@@ -175,7 +199,7 @@ bool virtioif_isr(struct netif *netif)
   u32_t causes = dev->ops->isr_ack(dev);
 
   if (causes == 0) {
-    return false;
+    return stray_interrupt(vif);
   }
   vif->stats.interrupts++;
   if ((causes & VIRTIO_ISR_CONFIG) != 0) {

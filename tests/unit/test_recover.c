@@ -506,6 +506,45 @@ static void a_refused_segment_leaves_after_the_reset(void **state)
 }
 
 /*
+ * A line that stays high
+ */
+
+static void a_line_that_stays_high_ends_in_a_reset(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct host *host = host_watched((enum host_kind)kind);
+    struct virtio_device *dev = host->params.dev;
+    unsigned interrupts = 0;
+    while (dev->ops->get_status(dev) != 0) { /* the handler never returns to the main loop */
+      virtioif_isr(&host->netif);
+      assert_true(++interrupts < 10000);
+    }
+    assert_true(interrupts > 1000);
+    assert_int_equal(event_count, 0); /* nothing but that in the handler */
+    host_run(host);
+    EXPECT_EVENTS(VIRTIOIF_EVENT_NEEDS_RESET, VIRTIOIF_EVENT_RECOVERED);
+    assert_int_equal(host_news(host).interrupts, 0);
+    host_check_buffers(host);
+    expect_answer(host);
+  }
+}
+
+static void other_devices_on_the_line_may_interrupt_without_end(void **state)
+{
+  (void)state;
+  struct host *host = host_watched(HOST_MODERN);
+  for (unsigned i = 0; i < 200000; i++) {
+    if (virtioif_isr(&host->netif)) {
+      virtioif_poll(&host->netif, 64);
+    }
+  }
+  host_run(host);
+  assert_int_equal(event_count, 0);
+  assert_int_equal(host_news(host).device_errors, 0);
+}
+
+/*
  * The transmit watchdog
  */
 
@@ -749,6 +788,8 @@ int main(void)
       HOST_TEST(a_reset_in_the_middle_of_a_burst_keeps_nothing_of_it),
       HOST_TEST(a_reset_after_a_full_queue_leaves_it_empty),
       HOST_TEST(a_refused_segment_leaves_after_the_reset),
+      HOST_TEST(a_line_that_stays_high_ends_in_a_reset),
+      HOST_TEST(other_devices_on_the_line_may_interrupt_without_end),
       HOST_TEST(a_stuck_device_is_notified_once_more_and_then_reset),
       HOST_TEST(a_device_that_sends_late_but_sends_is_left_in_peace),
       HOST_TEST(a_clock_that_jumps_is_no_reason),

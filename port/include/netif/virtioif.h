@@ -275,6 +275,7 @@ struct virtioif {
   struct virtioif_recovery recovery;    /**< What is done about it if not. */
   struct virtioif_tx_watch tx_watch;    /**< Whether it still sends. */
   volatile bool interrupted;            /**< Set by virtioif_isr(), cleared before a poll works. */
+  volatile u16_t strays;                /**< Interrupts without a cause since the last poll. */
   volatile bool config_changed;         /**< The same for a configuration change. */
   u64_t features;                       /**< Feature bits that may be negotiated. */
   int start_error;                      /**< Of the last start: enum virtio_err and one more. */
@@ -351,8 +352,12 @@ void virtioif_flush(struct netif *netif);
  * The interrupt handler's part: acknowledge the device and remember the cause. Touches no queue and
  * nothing of lwIP; virtioif_poll() does the work. Call it from the handler, or from the main loop.
  *
+ * A line that stays high although the device has nothing to say is noticed after 1000 interrupts
+ * without a poll in between, and if none comes for 1000 more the device is reset.
+ *
  * @param netif an interface made by virtioif_init()
- * @return true if the interrupt was this device's
+ * @return true if the interrupt was this device's, or so many were nobody's that virtioif_poll()
+ *         should have a look
  */
 bool virtioif_isr(struct netif *netif);
 
