@@ -17,6 +17,7 @@ import argparse
 import random
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from itertools import cycle, islice
 
@@ -85,8 +86,11 @@ def pause(lan: Lan, rng: random.Random) -> None:
 
 
 def failure(lan: Lan, rng: random.Random) -> None:
-    """The device fails or is reset."""
-    tell(lan.guest, rng.choice("rwlej"))
+    """The device fails, and is reset once more by request: who fails ten times without a minute's
+    work in between is given up."""
+    tell(lan.guest, rng.choice("wlej"))
+    assert_serves(lan.guest)
+    tell(lan.guest, "r")
 
 
 WORK: list[Work] = [echo, echo, crowd, pages, short, short, pings, flood, given_up, cable, pause]
@@ -157,9 +161,10 @@ def main() -> int:
         return 2
     try:
         soak(lan, args.minutes, args.every, args.seed, args.failures)
-    except (AssertionError, OSError) as error:
+    except (AssertionError, OSError):
         lan.close()
-        print(f"FAILED: {error}\nThe guest's folder: {lan.guest.folder}", file=sys.stderr)
+        traceback.print_exc()
+        print(f"FAILED. The guest's folder: {lan.guest.folder}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         pass
