@@ -31,21 +31,25 @@ static size_t dma_bytes(const struct host *host)
  * Pointers
  */
 
-/* Bytes around a known address in which all pointers of its kind lie. */
-enum { NEIGHBOURHOOD = 1 << 24 };
-
-static bool is_near(uint64_t value, const void *known)
+static bool is_inside(uint64_t value, const void *start, size_t bytes)
 {
-  uint64_t address = (uint64_t)(uintptr_t)known;
-  return value - (address - NEIGHBOURHOOD) < 2u * (uint64_t)NEIGHBOURHOOD;
+  return value - (uint64_t)(uintptr_t)start < bytes;
 }
 
-/* The program with its static memory, lwIP's included; the heap, with the interface; the stack. */
+extern char __bss_start[], _end[]; /* by the linker */
+
+/* Static memory, lwIP's heap and pools included; the stack; and all that is the interface's. */
 static bool is_pointer(const struct host *host, uint64_t value)
 {
-  return is_near(value, &ip_data) || is_near(value, host) || is_near(value, host->memory.dma) ||
-         is_near(value, host->memory.shadow) || is_near(value, host->memory.rxbufs) ||
-         is_near(value, host->memory.txslots) || is_near(value, __builtin_frame_address(0));
+  const struct virtioif_memory *m = &host->memory;
+  const uint64_t stack = 0x10000;
+  uint64_t here = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+  return is_inside(value, __bss_start, (size_t)(_end - __bss_start)) ||
+         value - (here - stack) < 2u * stack || is_inside(value, host, sizeof(*host)) ||
+         is_inside(value, m->dma, dma_bytes(host)) ||
+         is_inside(value, m->shadow, (m->rx_size + m->tx_size) * sizeof(*m->shadow)) ||
+         is_inside(value, m->rxbufs, m->rx_buffers * sizeof(*m->rxbufs)) ||
+         is_inside(value, m->txslots, m->tx_size * sizeof(*m->txslots));
 }
 
 /* At any offset, aligned or not. Bus addresses are no pointers here: see sim_hal.c. */
