@@ -21,6 +21,7 @@ OPTION_SETS = {
     "IPv6 router": "-DLWIP_IPV6_FORWARD=1",
     "no checksum control": "-DLWIP_CHECKSUM_CTRL_PER_NETIF=0",
     "no large frames": "-DVIRTIOIF_TSO=0 -DVIRTIOIF_LRO=0",
+    "more statistics": "-DMIB2_STATS=1",
     "no statistics": "-DLWIP_STATS=0 -DMIB2_STATS=0",
     "no loopback": "-DLWIP_HAVE_LOOPIF=0 -DLWIP_NETIF_LOOPBACK=0",
     "no multicast": "-DLWIP_IGMP=0 -DLWIP_IPV6_MLD=0",
