@@ -1103,6 +1103,91 @@ static void acks_leave_with_the_poll_that_took_their_segments(void **state)
   assert_int_equal(remote_count(&remote), 1);
 }
 
+/* Together they are more than the server takes; it takes what there is room for. */
+static void segments_beyond_the_window_are_answered_for_as_much_as_fits(void **state)
+{
+  (void)state;
+  struct sim_net_params params = device_with(HOST_MODERN, LRO_FEATURES);
+  struct host *host = host_with(&params, 16, 0);
+  struct server *server = server_open(PORT);
+  struct remote remote;
+  struct packet_tcp answer;
+  remote_open(&remote, host, false, PORT);
+  server->mute = true;
+  u32_t start = remote.seq;
+  while (remote.seq - start < TCP_WND + 3 * 1460) {
+    peer_forget(host);
+    arrive(&remote, 3, false);
+    host_run(host);
+    assert_true(remote_heard(&remote, &answer));
+  }
+  assert_int_equal(answer.ack, start + TCP_WND);
+  assert_int_equal(answer.window, 0);
+  assert_int_equal(server->received, TCP_WND);
+}
+
+/* The server has said all it had to say, the client has not. */
+static void half_a_connection_is_acknowledged_as_well(void **state)
+{
+  (void)state;
+  struct sim_net_params params = device_with(HOST_MODERN, LRO_FEATURES);
+  struct host *host = host_with(&params, 16, 0);
+  struct server *server = server_open(PORT);
+  struct remote remote;
+  struct packet_tcp answer;
+  remote_open(&remote, host, false, PORT);
+  server->mute = true;
+  assert_int_equal(tcp_shutdown(server->pcb, 0, 1), ERR_OK);
+  arrive(&remote, 5, false);
+  host_run(host);
+  host_wait_ms(250); /* the last one may be delayed */
+  assert_int_equal(server->received, 5 * 1460);
+  assert_true(remote_heard(&remote, &answer));
+  assert_int_equal(answer.ack, remote.seq);
+}
+
+static err_t take_nothing(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+  LWIP_UNUSED_ARG(arg);
+  LWIP_UNUSED_ARG(pcb);
+  LWIP_UNUSED_ARG(p);
+  LWIP_UNUSED_ARG(err);
+  return ERR_MEM;
+}
+
+/* lwIP keeps the first of them for the application and drops the others; later it all comes. */
+static void segments_that_the_application_refuses_are_not_lost(void **state)
+{
+  (void)state;
+  struct sim_net_params params = device_with(HOST_MODERN, LRO_FEATURES);
+  struct host *host = host_with(&params, 16, 0);
+  struct server *server = server_open(PORT);
+  struct remote remote;
+  struct packet_tcp answer;
+  remote_open(&remote, host, false, PORT);
+  u32_t start = remote.seq;
+  tcp_recv_fn take = server->pcb->recv;
+  tcp_recv(server->pcb, take_nothing);
+  arrive(&remote, 4, false);
+  host_run(host);
+  host_wait_ms(250); /* lwIP offers again, and ACKs what it delayed */
+  host_run(host);
+  assert_true(remote_heard(&remote, &answer));
+  assert_int_equal(answer.ack, start + 1460);
+  remote.seq = answer.ack;
+  arrive(&remote, 2, false); /* still refused */
+  host_run(host);
+  tcp_recv(server->pcb, take);
+  remote.seq = answer.ack;
+  arrive(&remote, 3, false);
+  host_run(host);
+  host_wait_ms(250); /* lwIP offers again, and ACKs what it delayed */
+  host_run(host);
+  assert_int_equal(server->received, 4 * 1460);
+  assert_true(remote_heard(&remote, &answer));
+  assert_int_equal(answer.ack, start + 4 * 1460);
+}
+
 /* A gap is told at once, and with each segment behind it: that is what the sender counts. */
 static void duplicate_acks_are_not_held_back(void **state)
 {
@@ -1179,6 +1264,9 @@ int main(void)
       HOST_TEST(small_segments_are_acknowledged_in_pairs_as_ever),
       HOST_TEST(segments_that_arrive_together_are_acknowledged_together),
       HOST_TEST(acks_leave_with_the_poll_that_took_their_segments),
+      HOST_TEST(segments_beyond_the_window_are_answered_for_as_much_as_fits),
+      HOST_TEST(half_a_connection_is_acknowledged_as_well),
+      HOST_TEST(segments_that_the_application_refuses_are_not_lost),
       HOST_TEST(duplicate_acks_are_not_held_back),
       HOST_TEST(large_receive_is_declined_where_it_must_be),
   };

@@ -471,6 +471,32 @@ static void the_checks_are_as_before_after_a_frame_that_was_refused(void **state
   }
 }
 
+static u16_t checks_seen;
+
+static err_t see_checks(struct pbuf *p, struct netif *netif)
+{
+  checks_seen = netif->chksum_flags;
+  return see(p, netif);
+}
+
+/* The word is for a packet; what is too short to be one gets all of lwIP's checks. */
+static void what_ends_within_its_header_is_vouched_for_by_nobody(void **state)
+{
+  (void)state;
+  const u16_t transport = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+  struct host *host = host_with(HOST_MODERN, CSUM_FEATURES);
+  host->netif.input = see_checks;
+  for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+    struct packet_way way = packet_to(host, ipv6 != 0);
+    packet_udp(&packet, &way, 9, 0, 1);
+    for (packet.len = 14; packet.len <= packet.l4; packet.len++) {
+      deliver(host, &packet, VOUCHED_FOR);
+      assert_int_equal(seen_len, packet.len);
+      assert_int_equal(checks_seen & transport, packet.len < packet.l4 ? transport : 0);
+    }
+  }
+}
+
 /*
  * In software
  */
@@ -514,6 +540,7 @@ int main(void)
       HOST_TEST(without_the_feature_the_devices_word_counts_for_nothing),
       HOST_TEST(a_place_behind_the_end_of_the_frame_is_not_touched),
       HOST_TEST(the_checks_are_as_before_after_a_frame_that_was_refused),
+      HOST_TEST(what_ends_within_its_header_is_vouched_for_by_nobody),
       HOST_TEST(the_sum_is_right_for_all_lengths_at_all_places),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
