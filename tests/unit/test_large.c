@@ -265,12 +265,15 @@ enum change {
   ID_GAP,
   ACK_NUMBER,
   WINDOW,
+  RESERVED,
   TTL,
   TOS,
   SRC_PORT,
   DEST_PORT,
   SRC_ADDR,
   DEST_ADDR,
+  SRC_NET,
+  DEST_NET,
   DEST_MAC,
   OPTIONS,
   IP_OPTIONS,
@@ -282,6 +285,7 @@ enum change {
   CHANGES,
   /* Where all have TCP options. */
   SPLIT_OPTIONS = CHANGES,
+  OTHER_OPTIONS,
   TAG_FOR_OPTIONS,
   ALL_CHANGES,
 };
@@ -333,6 +337,8 @@ static void make_packet(const struct maker *m, enum change change, u16_t len)
   way.dest_mac[5] ^= change == DEST_MAC ? 1 : 0;
   way.src[m->ipv6 ? 15 : 3] ^= change == SRC_ADDR ? 8 : 0;
   way.dest[m->ipv6 ? 15 : 3] ^= change == DEST_ADDR ? 8 : 0;
+  way.src[1] ^= change == SRC_NET ? 8 : 0;
+  way.dest[1] ^= change == DEST_NET ? 8 : 0;
   static const u8_t flags[ALL_CHANGES] = {
       [PSH] = PACKET_PSH, [FIN] = PACKET_FIN, [SYN] = PACKET_SYN, [RST] = PACKET_RST,
       [URG] = PACKET_URG, [ECE] = 0x40,       [CWR] = 0x80};
@@ -351,6 +357,10 @@ static void make_packet(const struct maker *m, enum change change, u16_t len)
     add_ip_options(&packet);
   } else if (change == SHORT_TCP_HEADER) {
     packet.bytes[packet.l4 + 12] = 4 << 4;
+  } else if (change == RESERVED) {
+    packet.bytes[packet.l4 + 12] |= 1;
+  } else if (change == OTHER_OPTIONS) {
+    packet.bytes[packet.l4 + TCP_HDR] = 0;
   }
   u8_t *ip = packet.bytes + packet.ip;
   if (m->ipv6) {
@@ -481,12 +491,15 @@ static void what_does_not_continue_a_run_ends_it(void **state)
       [ID_GAP] = {"IPv4 ID", {2, 3}},
       [ACK_NUMBER] = {"acknowledgement", {2, 1, 2}},
       [WINDOW] = {"window", {2, 1, 2}},
+      [RESERVED] = {"reserved bits", {2, 1, 2}},
       [TTL] = {"time to live", {2, 1, 2}},
       [TOS] = {"type of service", {2, 1, 2}},
       [SRC_PORT] = {"source port", {2, 1, 2}},
       [DEST_PORT] = {"destination port", {2, 1, 2}},
       [SRC_ADDR] = {"source address", {2, 1, 2}},
       [DEST_ADDR] = {"destination address", {2, 1, 2}},
+      [SRC_NET] = {"source network", {2, 1, 2}},
+      [DEST_NET] = {"destination network", {2, 1, 2}},
       [DEST_MAC] = {"destination station", {2, 1, 2}},
       [OPTIONS] = {"options", {2, 1, 2}},
       [IP_OPTIONS] = {"IPv4 options", {2, 1, 2}},
@@ -570,12 +583,12 @@ static void the_length_of_the_headers_is_told_exactly(void **state)
 }
 
 /* The same with options in all of them, so that a tag can make up for their length. */
-static void options_have_to_be_in_the_first_pbuf_and_at_the_same_place(void **state)
+static void options_have_to_be_the_same_and_in_the_first_pbuf_at_the_same_place(void **state)
 {
   (void)state;
   static const u8_t together[] = {5, 0};
   static const u8_t apart[] = {2, 1, 2, 0};
-  static const enum change changes[] = {NOTHING, SPLIT_OPTIONS, TAG_FOR_OPTIONS};
+  static const enum change changes[] = {NOTHING, SPLIT_OPTIONS, OTHER_OPTIONS, TAG_FOR_OPTIONS};
   for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
     struct sim_net_params params = device_with(HOST_MODERN, TSO_FEATURES);
     struct host *host = host_with(&params, 64, 0);
@@ -1247,7 +1260,7 @@ int main(void)
       HOST_TEST(what_does_not_continue_a_run_ends_it),
       HOST_TEST(segments_with_congestion_flags_are_not_joined),
       HOST_TEST(the_length_of_the_headers_is_told_exactly),
-      HOST_TEST(options_have_to_be_in_the_first_pbuf_and_at_the_same_place),
+      HOST_TEST(options_have_to_be_the_same_and_in_the_first_pbuf_at_the_same_place),
       HOST_TEST(a_push_begins_no_run),
       HOST_TEST(a_run_ends_before_its_length_overflows),
       HOST_TEST(a_run_has_no_more_pieces_than_allowed),
