@@ -9,6 +9,7 @@
 #include "fuzz.h"
 #include "virtio/virtio_mmio.h"
 #include "virtio/virtio_net.h"
+#include "virtio/virtio_rng.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,10 @@ static struct {
   uint32_t queue_max[2];
   uint32_t queue_sel;
   unsigned notifications;
+  bool features_written;
+  bool features_ok_asked;   /* the next read of Status answers it */
+  uint32_t features_answer; /* that answer */
+  uint8_t *rng;             /* memory of an entropy device's driver, while that is at work */
 } device;
 
 static struct virtio_mmio mmio;
@@ -55,8 +60,25 @@ static struct virtio_net net;
 static struct virtio_net_params params;
 static size_t dma_bytes;
 
+/* An entropy device may be done at any time, or say so. */
+static void answer_request(void)
+{
+  uint16_t *used = (uint16_t *)(void *)(device.rng + VIRTQ_USED_OFFSET(1u));
+  uint32_t *elem = (uint32_t *)(void *)(used + 2);
+  uint8_t how = fuzz_u8();
+  if ((how & 1) != 0) {
+    elem[0] = (how & 2) != 0 ? fuzz_u32() : 0;
+    elem[1] = (how & 4) != 0 ? fuzz_u32() : 1u + (how >> 3);
+    used[1] = (uint16_t)(used[1] + ((how & 8) != 0 ? fuzz_u16() : 1));
+    memset(device.rng + VIRTQ_RING_BYTES(1u), fuzz_u8(), VIRTIO_RNG_BUFFER_BYTES);
+  }
+}
+
 static uint32_t on_read(uint32_t offset, unsigned width)
 {
+  if (device.rng != NULL && offset == REG_STATUS) {
+    answer_request();
+  }
   uint32_t value = width == 4 ? fuzz_u32() : width == 2 ? fuzz_u16() : fuzz_u8();
   if (offset < FUZZ_REG_CONFIG) {
     device.answered[offset / 4] = value;
@@ -65,6 +87,9 @@ static uint32_t on_read(uint32_t offset, unsigned width)
     device.offered[device.features_sel] = value;
   } else if (offset == REG_QUEUE_SIZE_MAX && device.queue_sel < 2) {
     device.queue_max[device.queue_sel] = value;
+  } else if (offset == REG_STATUS && device.features_ok_asked) {
+    device.features_ok_asked = false;
+    device.features_answer = value;
   }
   return value;
 }
@@ -81,6 +106,7 @@ static void on_write(uint32_t offset, uint32_t value)
   case REG_DRIVER_FEATURES:
     FUZZ_CHECK(device.driver_features_sel < 2);
     device.accepted[device.driver_features_sel] = value;
+    device.features_written = true;
     break;
   case REG_QUEUE_SEL:
     FUZZ_CHECK(value < 2);
@@ -90,6 +116,8 @@ static void on_write(uint32_t offset, uint32_t value)
     device.queue_size[device.queue_sel] = value;
     break;
   case REG_STATUS:
+    device.features_ok_asked = device.features_written;
+    device.features_written = false;
     device.status = value;
     device.status_writes++;
     break;
@@ -115,6 +143,8 @@ static void on_write(uint32_t offset, uint32_t value)
   }
 }
 
+static const struct fuzz_platform platform = {.read = on_read, .write = on_write};
+
 /*
  * What holds after bring-up, whatever was answered
  */
@@ -130,6 +160,7 @@ static void check_features(void)
   FUZZ_CHECK((f & ~(params.features | VIRTIO_F_VERSION_1)) == 0);
   FUZZ_CHECK((f & ~VIRTIO_NET_FEATURES) == 0);
   FUZZ_CHECK(mmio.dev.legacy == ((f & VIRTIO_F_VERSION_1) == 0));
+  FUZZ_CHECK(mmio.dev.legacy || (device.features_answer & VIRTIO_STATUS_FEATURES_OK) != 0);
   if ((f & VIRTIO_NET_F_GUEST_LARGE) != 0) {
     FUZZ_CHECK((f & VIRTIO_NET_F_GUEST_CSUM) != 0 && (f & VIRTIO_NET_F_MRG_RXBUF) != 0);
   }
@@ -177,7 +208,6 @@ static void prepare(void)
   params.ring = dma;
   params.rx_mem = dma + ring_bytes;
   params.shadow = fuzz_alloc(shadows * sizeof(struct virtq_shadow), 8);
-  static const struct fuzz_platform platform = {.read = on_read, .write = on_write};
   fuzz_platform(&platform, dma, dma_bytes);
 }
 
@@ -217,12 +247,45 @@ static void check_snapshot(void)
   }
 }
 
+static bool is_zero(const uint8_t *bytes, size_t count)
+{
+  size_t i = 0;
+  while (i < count && bytes[i] == 0) {
+    i++;
+  }
+  return i == count;
+}
+
+static void check_rng(void)
+{
+  size_t count = 1u + fuzz_u8();
+  uint8_t *bytes = fuzz_alloc(count, 1);
+  uint8_t *memory = fuzz_alloc(VIRTIO_RNG_MEMORY_BYTES, VIRTQ_ALIGN);
+
+  fuzz_platform(&platform, memory, VIRTIO_RNG_MEMORY_BYTES);
+  memset(memory, 0, VIRTIO_RNG_MEMORY_BYTES);
+  device.rng = memory;
+  fuzz_call();
+  int err = virtio_rng_read(&mmio.dev, memory, bytes, count);
+  FUZZ_CHECK(err <= VIRTIO_OK && err >= VIRTIO_ERR_DEVICE && err != VIRTIO_ERR_NODEV);
+  FUZZ_CHECK(err == VIRTIO_OK || is_zero(bytes, count));
+  FUZZ_CHECK(err != VIRTIO_OK || count < 16 || !is_zero(bytes, count));
+  FUZZ_CHECK(err == VIRTIO_ERR_TIMEOUT || is_zero(memory, VIRTIO_RNG_MEMORY_BYTES));
+  device.rng = NULL;
+  free(memory);
+  free(bytes);
+}
+
 static void bring_up(void)
 {
   int err = virtio_mmio_probe(&mmio, FUZZ_BASE);
   FUZZ_CHECK(err == VIRTIO_OK || err == VIRTIO_ERR_NODEV);
   FUZZ_CHECK(device.status_writes == 0); /* looking changes nothing */
   if (err != VIRTIO_OK) {
+    return;
+  }
+  if (mmio.dev.device_id == VIRTIO_ID_RNG) {
+    check_rng();
     return;
   }
   fuzz_call();

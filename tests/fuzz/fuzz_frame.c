@@ -88,23 +88,6 @@ static void put_template(uint8_t *frame, unsigned which)
   }
 }
 
-/* Flags of the input's choice, on one of the connections there are. */
-static void fix_tcp(uint8_t *l4, unsigned which)
-{
-  l4[13] = fuzz_u8();
-  const struct tcp_pcb *pcb = tcp_active_pcbs;
-  for (; pcb != NULL && which > 0 && pcb->next != NULL; which--) {
-    pcb = pcb->next;
-  }
-  if (pcb == NULL) {
-    return;
-  }
-  put16(l4, pcb->remote_port);
-  put16(l4 + 2, pcb->local_port);
-  put32(l4 + 4, pcb->rcv_nxt);
-  put32(l4 + 8, pcb->snd_nxt);
-}
-
 struct place {
   uint8_t *ip;
   uint8_t *l4;
@@ -127,6 +110,32 @@ static bool find(uint8_t *frame, uint32_t len, struct place *place)
   place->l4_len = len - at - hdr;
   place->proto = place->ip[place->is_ip6 ? 6 : 9];
   return true;
+}
+
+/* Flags of the input's choice, and what is next on one of the connections there are: behind what
+ * is on its way already. */
+static void fix_tcp(const struct place *place, unsigned which)
+{
+  static u32_t rcv_nxt;
+  static u32_t on_its_way;
+  const struct tcp_pcb *pcb = tcp_active_pcbs;
+  uint8_t *l4 = place->l4;
+  uint32_t hdr = (l4[12] >> 4) * 4u;
+
+  l4[13] = fuzz_u8();
+  for (; pcb != NULL && which > 0 && pcb->next != NULL; which--) {
+    pcb = pcb->next;
+  }
+  if (pcb == NULL) {
+    return;
+  }
+  on_its_way = pcb->rcv_nxt == rcv_nxt ? on_its_way : 0;
+  rcv_nxt = pcb->rcv_nxt;
+  put16(l4, pcb->remote_port);
+  put16(l4 + 2, pcb->local_port);
+  put32(l4 + 4, rcv_nxt + on_its_way);
+  put32(l4 + 8, pcb->snd_nxt);
+  on_its_way += place->l4_len > hdr ? place->l4_len - hdr : 0;
 }
 
 static void fix_addresses(const struct place *place)
@@ -214,7 +223,7 @@ uint32_t fuzz_frame(uint8_t *frame, uint32_t max)
       fix_addresses(&place);
     }
     if ((how & FIX_TCP) != 0 && place.proto == 6) {
-      fix_tcp(place.l4, how >> 7);
+      fix_tcp(&place, how >> 7);
     }
     if ((how & FIX_SUMS) != 0) {
       fix_sums(&place);

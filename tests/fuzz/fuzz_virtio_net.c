@@ -73,9 +73,14 @@ static void allocate(void)
       .memory = m,
       .rx_copy_all = (options & 1) != 0,
       .bridged = (options & 2) != 0,
+      .mac = {2, 0, 0, 0, 0, 1},
+      .mac_random = (options & 16) != 0,
       .event = on_event,
       .tso_pieces_max = (options & 4) != 0 ? (u16_t)(2 + fuzz_below(VIRTIOIF_TSO_PIECES - 1)) : 0,
   };
+  if ((options & 8) != 0) {
+    memset(rig.params.mac, 0, sizeof(rig.params.mac));
+  }
   size_t rings = VIRTIO_NET_RING_BYTES((size_t)m->rx_size, (size_t)m->tx_size);
   fuzz_device_memory(m->dma, bytes, VIRTIO_ALIGN_UP(rings, VIRTIO_NET_RX_BUF_ALIGN), m->rx_buffers,
                      rig.params.rx_copy_all);
