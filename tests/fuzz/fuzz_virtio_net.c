@@ -22,7 +22,7 @@
 
 enum {
   SIZE_SHIFTS = 6,
-  BUFFERS_MAX = 96,
+  BUFFERS_MAX = 128,
   CALM_ROUNDS = 400,
   CALM_MS = 250,
   QUIET_MS = 1000,
