@@ -37,9 +37,10 @@
 #endif
 
 /**
- * VIRTIOIF_RX_COPY_BYTES: received frames up to this length are copied into PBUF_POOL, so their
- * receive buffer goes back to the device at once. Longer frames are handed to lwIP in place.
- * Range 0 to 2034; 2034 copies every frame, see also virtioif_params::rx_copy_all.
+ * VIRTIOIF_RX_COPY_BYTES: once lwIP holds half of the receive buffers that it may hold, frames up
+ * to this length are copied into PBUF_POOL, so their buffer goes back to the device at once. Longer
+ * frames are handed to lwIP in place until it holds all it may. Range 0 to 2034; see also
+ * virtioif_params::rx_copy_all.
  */
 #ifndef VIRTIOIF_RX_COPY_BYTES
 #define VIRTIOIF_RX_COPY_BYTES 256

@@ -86,8 +86,8 @@
 #define LWIP_STATS 0
 #endif
 
-/* No large frames, and the least that each can be; received frames are copied, so that all buffers
- * stay in the queue. */
+/* No large frames, which windows this small do not fill. Of the rest the least that each can be;
+ * with as many buffers as descriptors received frames are copied, so that all stay in the queue. */
 #ifndef VIRTIOIF_TSO
 #define VIRTIOIF_TSO 0
 #endif

@@ -75,8 +75,8 @@ struct virtq_placement {
 };
 
 /**
- * What a transport (MMIO, PCI) does for a device driver. All calls but isr_ack belong to the
- * context that owns the device; isr_ack may also be called from an interrupt handler.
+ * What a transport (MMIO, PCI) does for a device driver. All calls belong to the context that owns
+ * the device; isr_ack, and set_status with 0, may also be made from an interrupt handler.
  */
 struct virtio_transport_ops {
   /** Read 32 offered feature bits: word 0 holds bits 0-31, word 1 bits 32-63. */
