@@ -24,13 +24,13 @@
 #include "virtioif_priv.h"
 #include <string.h>
 
-static void parse_ip4(const u8_t *ip, u16_t len, struct virtioif_packet *packet)
+static void parse_ip4(const u8_t *ip, unsigned len, struct virtioif_packet *packet)
 {
   if (len < IP_HLEN) {
     return;
   }
-  u16_t hdr_len = (u16_t)((ip[0] & 0x0fu) * 4u);
-  u16_t ip_len = get_be16(ip + IP4_LEN);
+  unsigned hdr_len = (ip[0] & 0x0fu) * 4u;
+  unsigned ip_len = get_be16(ip + IP4_LEN);
   if (hdr_len < IP_HLEN || ip_len < hdr_len) {
     return;
   }
@@ -41,7 +41,7 @@ static void parse_ip4(const u8_t *ip, u16_t len, struct virtioif_packet *packet)
 }
 
 /* Extension headers are not followed: what has one is no plain packet. */
-static void parse_ip6(const u8_t *ip, u16_t len, struct virtioif_packet *packet)
+static void parse_ip6(const u8_t *ip, unsigned len, struct virtioif_packet *packet)
 {
   if (len < IP6_HLEN) {
     return;
@@ -53,7 +53,7 @@ static void parse_ip6(const u8_t *ip, u16_t len, struct virtioif_packet *packet)
 }
 
 /* Look at the headers of a frame, of which len bytes are in one piece. Leaves sum_at 0. */
-static inline void parse(const u8_t *frame, u16_t len, struct virtioif_packet *packet)
+static inline void parse(const u8_t *frame, unsigned len, struct virtioif_packet *packet)
 {
   memset(packet, 0, sizeof(*packet));
   if (len < SIZEOF_ETH_HDR + VLAN_TAG_BYTES) {
@@ -66,7 +66,7 @@ static inline void parse(const u8_t *frame, u16_t len, struct virtioif_packet *p
     type = get16(frame + ETH_TYPE + VLAN_TAG_BYTES);
   }
   const u8_t *ip = frame + packet->ip_start;
-  u16_t rest = (u16_t)(len - packet->ip_start);
+  unsigned rest = len - packet->ip_start;
   if (type == PP_HTONS(ETHTYPE_IP)) {
     parse_ip4(ip, rest, packet);
   } else if (type == PP_HTONS(ETHTYPE_IPV6)) {
@@ -220,9 +220,12 @@ static void sum_in_place(struct pbuf *p, u16_t start, u16_t field)
 #if IP_FORWARD
 /* Whether the packet was made here, rather than forwarded. lwIP then left an IPv4 header's sum 0,
  * and it is filled in; an IPv6 packet is told by its source. */
-static bool finish_own_packet(u8_t *frame, const struct virtioif_packet *packet)
+static bool finish_own_packet(const struct pbuf *p, const struct virtioif_packet *packet)
 {
-  u8_t *ip = frame + packet->ip_start;
+  u8_t *ip = (u8_t *)p->payload + packet->ip_start;
+  if (packet->l4_start > p->len) {
+    return false; /* its header is not all there: no packet of lwIP's */
+  }
   if (packet->ipv6) {
     return is_own_ip6(ip + IP6_SRC);
   }
@@ -282,7 +285,7 @@ void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
 
   memset(offload, 0, sizeof(*offload));
 #if IP_FORWARD
-  if (packet->l4_start == 0 || !finish_own_packet(frame, packet)) {
+  if (packet->l4_start == 0 || !finish_own_packet(p, packet)) {
     return;
   }
 #endif

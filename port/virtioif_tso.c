@@ -87,9 +87,9 @@ static inline bool headers_match(const u8_t *a, const u8_t *b, const struct segm
   size_t tcp = seg->packet->l4_start;
   size_t options = tcp + TCP_HLEN;
 
-  /* Ethernet's header, with a tag or without, is more than one word and less than three. */
-  return same(a, b, 0, 8) && same(a, b, ip - 8, 8) && ip_matches(a, b, seg->packet) &&
-         same(a, b, tcp, 4) && same(a, b, tcp + TCP_ACKNO, 4) &&
+  /* Ethernet's header has 14 bytes, or 18 with a tag. */
+  return same(a, b, 0, 8) && same(a, b, 8, 2) && same(a, b, ip - 8, 8) &&
+         ip_matches(a, b, seg->packet) && same(a, b, tcp, 4) && same(a, b, tcp + TCP_ACKNO, 4) &&
          same(a, b, tcp + TCP_DATA_OFFSET, 1) && same(a, b, tcp + TCP_WINDOW, 2) &&
          same(a, b, tcp + TCP_URGP, 2) &&
          (seg->hdr_len == options || same(a, b, options, seg->hdr_len - options));

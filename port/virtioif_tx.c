@@ -179,15 +179,15 @@ static unsigned map_frame(const struct virtioif *vif, struct pbuf *p, u8_t *slot
                           struct virtq_sg *sg)
 {
   u32_t hdr_bytes = vif->net.hdr_bytes;
-  u16_t mapped = 0;
+  struct pbuf *rest = p;
 
   if (has_headroom(vif, p)) {
     sg[0] = (struct virtq_sg){(u8_t *)p->payload - hdr_bytes, hdr_bytes + p->len};
-    mapped = p->len;
+    rest = p->next;
   } else {
     sg[0] = (struct virtq_sg){slot_hdr, hdr_bytes};
   }
-  int more = virtioif_tx_pieces(p, mapped, &sg[1], VIRTIOIF_FRAME_PIECES - 1);
+  int more = virtioif_tx_pieces(rest, 0, &sg[1], VIRTIOIF_FRAME_PIECES - 1);
   return more >= 0 && 1 + (unsigned)more <= vif->net.tx.size ? 1 + (unsigned)more : 0;
 }
 
