@@ -245,7 +245,7 @@ static bool memory_is_valid(const struct virtioif_memory *memory)
 static void clear_buffers(const struct virtioif *vif)
 {
   u8_t *start = vif->net.rx_mem;
-  const u8_t *end = vif->tx_tables + VIRTIOIF_TSO_BYTES;
+  const u8_t *end = vif->tx_tables + (size_t)VIRTIOIF_TSO_BYTES;
 
   memset(start, 0, (size_t)(end - start));
   virtio_hal_cache_clean(start, (size_t)(end - start));
