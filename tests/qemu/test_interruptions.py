@@ -32,7 +32,7 @@ from traffic import (
 PAUSE_S = 5
 LONG_PAUSE_S = 60
 CONNECTIONS = 8
-CUTS = 6
+CUTS = 4
 IN_FLIGHT_BYTES = 48 * KIB  # what the buffers on the way take while the guest stands still
 
 
@@ -96,7 +96,7 @@ def test_the_machine_is_reset_in_the_middle_of_traffic_again_and_again(
 ) -> None:
     guest = make_lan("web").guest
     rest = at_rest(guest)
-    for _ in range(4):
+    for _ in range(3):
         with ExitStack() as stack:
             fill_until_stuck(guest, stack)
             guest.reset()

@@ -12,7 +12,7 @@ import pytest
 from conftest import Lan
 from soak import soak
 
-MINUTES = 3
+MINUTES = 2
 
 
 @pytest.mark.long
