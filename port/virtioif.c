@@ -292,11 +292,14 @@ static void adopt_device(struct virtioif *vif)
 #endif
 }
 
-/* Buffers beyond what the queue takes are for lwIP to keep. */
+/* Buffers beyond what the queue takes are for lwIP to keep, whoever has them right now. */
 static void post_buffers(struct virtioif *vif)
 {
+  u16_t all = vif->memory->rx_buffers;
+  u16_t queued = (u16_t)(vif->net.rx.size / (vif->net.header_apart ? 2u : 1u));
+
+  vif->rx_held_max = (u16_t)(all - LWIP_MIN(all, queued));
   virtioif_rx_refill(vif);
-  vif->rx_held_max = (u16_t)(vif->rx_free + vif->rx_held);
 }
 
 static bool has_address(const struct netif *netif)

@@ -2,7 +2,8 @@
  * fuzz_config.c: bring-up, features and configuration. Each register read is answered by the next
  * bytes of the input, whatever the register, so a device may say one thing now and another later.
  *
- * Input: sizes and wanted features; then answers, as many bytes as a read is wide.
+ * Input: sizes, wanted features, what comes after the end; then answers, as many bytes as a read is
+ * wide.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -38,6 +39,8 @@ enum { SIZE_SHIFTS = 8, BUFFERS = 8 };
 
 /* What the device said last and what it was told. */
 static struct {
+  uint8_t at_the_end; /* what is answered behind the end of the input; 0: 0 */
+  uint32_t reads;
   uint32_t answered[FUZZ_REG_CONFIG / 4];
   uint32_t offered[2];
   uint32_t accepted[2];
@@ -80,6 +83,10 @@ static uint32_t on_read(uint32_t offset, unsigned width)
     answer_request();
   }
   uint32_t value = width == 4 ? fuzz_u32() : width == 2 ? fuzz_u16() : fuzz_u8();
+  if (fuzz_left() == 0 && device.at_the_end != 0) {
+    /* The same for ever, or never the same. */
+    value = (device.at_the_end & 1) != 0 ? device.at_the_end : device.reads++ & 0xff;
+  }
   if (offset < FUZZ_REG_CONFIG) {
     device.answered[offset / 4] = value;
   }
@@ -200,6 +207,7 @@ static void prepare(void)
   params.rx_size = (uint16_t)(2u << fuzz_below(SIZE_SHIFTS));
   params.tx_size = (uint16_t)(2u << fuzz_below(SIZE_SHIFTS));
   params.features = ~(uint64_t)fuzz_u32();
+  device.at_the_end = fuzz_u8();
   size_t shadows = (size_t)params.rx_size + params.tx_size;
   size_t ring_bytes = VIRTIO_NET_RING_BYTES((size_t)params.rx_size, (size_t)params.tx_size);
   dma_bytes = ring_bytes + BUFFERS * VIRTIO_NET_RX_BUF_BYTES;

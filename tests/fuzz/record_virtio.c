@@ -21,6 +21,7 @@ WRAP(int, virtio_mmio_probe, struct virtio_mmio *mmio, uintptr_t base)
   record_u8(RECORD_CONFIG, 3);
   record_u8(RECORD_CONFIG, 3);
   record_u32(RECORD_CONFIG, 0);
+  record_u8(RECORD_CONFIG, 0);
   return __real_virtio_mmio_probe(mmio, base);
 }
 
