@@ -196,7 +196,8 @@ uint32_t fuzz_frame(uint8_t *frame, uint32_t max)
   unsigned which = how >> TEMPLATE_SHIFT & 7;
   struct place place;
 
-  len = LEN_MIN + len % (max - LEN_MIN);
+  /* The longest are tried often. */
+  len = len >= 0xff00 ? max - 1 - (len & 0xff) : LEN_MIN + len % (max - LEN_MIN);
   len = fuzz_spend(len) ? len : LEN_MIN;
   memset(frame, (uint8_t)len, len > 128 ? len : 128);
   if (which != 0) {
