@@ -403,6 +403,39 @@ static void received_data_stays_valid_through_resets(void **state)
   }
 }
 
+/* What lwIP may hold follows the queue, not what it holds right now. */
+static void a_larger_queue_leaves_less_to_hold(void **state)
+{
+  (void)state;
+  struct sim_net_params params = host_device(HOST_MODERN);
+  params.queue_max[SIM_RX] = 2;
+  struct host *host = host_create(&params, 8, 8, 10);
+  assert_int_equal(host_add(host), ERR_OK);
+  host_configure(host);
+  assert_int_equal(host->vif.rx_held_max, 8);
+  struct udp_pcb *pcb = udp_new();
+  kept = NULL;
+  udp_bind(pcb, IP4_ADDR_ANY, 9);
+  udp_recv(pcb, keep, NULL);
+  for (unsigned i = 0; i < 8; i++) {
+    struct peer_frame frame;
+    peer_udp(host, &frame, 9, 1000, i);
+    peer_send(host, &frame);
+    host_run(host);
+  }
+  assert_int_equal(virtioif_rx_usage(&host->netif).held, 8);
+  params.queue_max[SIM_RX] = 8;
+  sim_net_become(host->dev, &params);
+  virtioif_reset(&host->netif);
+  host_run(host);
+  assert_int_equal(virtioif_rx_usage(&host->netif).posted, 2);
+  assert_int_equal(host->vif.rx_held_max, 2);
+  pbuf_free(kept);
+  udp_remove(pcb);
+  host_run(host);
+  assert_int_equal(virtioif_rx_usage(&host->netif).posted, 8);
+}
+
 /* Both ends are reset again and again; each byte arrives once and in order. */
 static void connections_outlive_resets(void **state)
 {
@@ -784,6 +817,7 @@ int main(void)
       HOST_TEST(a_device_may_come_back_as_another),
       HOST_TEST(a_device_without_link_comes_back_without_link),
       HOST_TEST(received_data_stays_valid_through_resets),
+      HOST_TEST(a_larger_queue_leaves_less_to_hold),
       HOST_TEST(connections_outlive_resets),
       HOST_TEST(a_reset_in_the_middle_of_a_burst_keeps_nothing_of_it),
       HOST_TEST(a_reset_after_a_full_queue_leaves_it_empty),
