@@ -197,7 +197,7 @@ uint32_t fuzz_frame(uint8_t *frame, uint32_t max)
   struct place place;
 
   /* The longest are tried often. */
-  len = len >= 0xff00 ? max - 1 - (len & 0xff) : LEN_MIN + len % (max - LEN_MIN);
+  len = len >= 0xff00 ? max - 1 - (len & 0x7f) : LEN_MIN + len % (max - LEN_MIN);
   len = fuzz_spend(len) ? len : LEN_MIN;
   memset(frame, (uint8_t)len, len > 128 ? len : 128);
   if (which != 0) {

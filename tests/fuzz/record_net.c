@@ -103,7 +103,7 @@ WRAP(err_t, virtioif_init, struct netif *netif)
  * The device
  */
 
-/* A frame as fuzz_frame() builds it: its first bytes, the rest does not matter. */
+/* A frame as fuzz_frame() builds it, by its length and first bytes; the rest does not matter. */
 static void frame(const u8_t *bytes, size_t len, size_t max)
 {
   unsigned type = (unsigned)(bytes[12] << 8 | bytes[13]);
@@ -111,9 +111,10 @@ static void frame(const u8_t *bytes, size_t len, size_t max)
   bool is_tcp = is_ip && len > 60 && bytes[type == 0x0800 ? 23 : 20] == 6;
   unsigned how = (bytes[0] & 1) != 0 ? 0 : HOW_FIX_ETH;
 
+  len = len < max ? len : max - 1;
   how |= is_ip ? HOW_FIX_ADDRESSES | HOW_FIX_SUMS : type == 0x0806 ? HOW_FIX_ADDRESSES : 0;
   u8(how | (is_tcp ? HOW_FIX_TCP : 0));
-  u16((unsigned)((len < 14 ? 0 : len - 14) % (max - 14)));
+  u16(len + 128 > max ? 0xff00 | (unsigned)(max - 1 - len) : (unsigned)(len - 14));
   u8(0);
   size_t count = len < PREFIX_BYTES ? len : PREFIX_BYTES;
   u8((unsigned)count);
