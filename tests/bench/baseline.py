@@ -74,6 +74,14 @@ def tools(boards: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def other_tools(stored: dict, boards: Iterable[str]) -> str:
+    """Why counts made here cannot be held against the baseline; empty if they can."""
+    for tool, version in tools(boards).items():
+        if (was := stored["tools"].get(tool)) != version:
+            return f"the baseline was made with '{was}', not '{version}'"
+    return ""
+
+
 def store(stored: dict, counts: dict[str, dict], boards: Iterable[str]) -> None:
     """Write the baseline with new counts in place of old ones; one count a line."""
     stored["tools"].update(tools(boards))
