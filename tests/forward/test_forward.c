@@ -525,6 +525,28 @@ static void what_is_no_packet_is_not_copied(void **state)
  * What else a router must not do
  */
 
+/* A frame whose IPv4 header claims to be longer than the frame is summed no further than it goes.
+ */
+static void a_header_longer_than_its_frame_leaves_as_it_is(void **state)
+{
+  (void)state;
+  struct router r = router_begin(1);
+  struct packet_way way = packet_to(r.from, false);
+  packet_udp(&packet, &way, 9, 0, 1);
+  packet.bytes[packet.ip] = 0x4f;
+  packet_put16(packet.bytes + packet.ip + 2, 60);
+  packet_put16(packet.bytes + packet.ip + 10, 0);
+  u16_t len = (u16_t)(packet.ip + 20);
+  struct pbuf *p = pbuf_alloc(PBUF_RAW, len, PBUF_RAM);
+  pbuf_take(p, packet.bytes, len);
+  assert_int_equal(r.from->netif.linkoutput(&r.from->netif, p), ERR_OK);
+  pbuf_free(p);
+  const struct sim_frame *frame = peer_got(r.from, 0);
+  assert_int_equal(frame->len, len);
+  assert_memory_equal(frame->bytes, packet.bytes, len);
+  sim_expect("own-tx-ip-length"); /* that is how it was given */
+}
+
 /* ICMP is no protocol of IPv6: nobody knows where such a packet has which sum. */
 static void icmp_over_ipv6_leaves_as_it_is(void **state)
 {
@@ -596,6 +618,7 @@ int main(void)
       HOST_TEST(what_is_for_everyone_is_not_copied),
       HOST_TEST(what_goes_on_to_somebody_else_is_copied),
       HOST_TEST(what_is_no_packet_is_not_copied),
+      HOST_TEST(a_header_longer_than_its_frame_leaves_as_it_is),
       HOST_TEST(icmp_over_ipv6_leaves_as_it_is),
       HOST_TEST(a_router_takes_no_large_frames),
       HOST_TEST(wrong_sums_to_the_router_itself_are_dropped),

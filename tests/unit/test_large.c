@@ -298,6 +298,8 @@ struct maker {
   u8_t options; /* bytes of TCP options that all segments have */
   unsigned made;
   struct pbuf *pbufs[128];
+  bool tagged;    /* with a VLAN tag */
+  bool other_mac; /* from another station */
 };
 
 enum { PAYLOAD = 1400, TCP_HDR = 20, TAG = 4 };
@@ -361,6 +363,10 @@ static void make_packet(const struct maker *m, enum change change, u16_t len)
     packet.bytes[packet.l4 + 12] |= 1;
   } else if (change == OTHER_OPTIONS) {
     packet.bytes[packet.l4 + TCP_HDR] = 0;
+  }
+  packet.bytes[9] ^= m->other_mac ? 1 : 0;
+  if (m->tagged) {
+    add_tag(&packet);
   }
   u8_t *ip = packet.bytes + packet.ip;
   if (m->ipv6) {
@@ -604,6 +610,26 @@ static void options_have_to_be_the_same_and_in_the_first_pbuf_at_the_same_place(
       expect_groups(host, changes[c] == NOTHING ? together : apart, "options");
       finish(&m);
     }
+    next_host();
+  }
+}
+
+static void tagged_segments_are_joined_if_all_of_their_headers_are_the_same(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < 4; variant++) {
+    struct sim_net_params params = device_with(HOST_MODERN, TSO_FEATURES);
+    struct host *host = host_with(&params, 64, 0);
+    struct maker m = {.host = host, .ipv6 = (variant & 1) != 0, .tagged = true};
+    want_nothing();
+    virtioif_cork(&host->netif);
+    for (unsigned i = 0; i < 5; i++) {
+      m.other_mac = variant >= 2 && i == 2;
+      assert_int_equal(send_segment(&m, NOTHING), ERR_OK);
+    }
+    virtioif_flush(&host->netif);
+    assert_int_equal(peer_got_count(host), variant >= 2 ? 3 : 1);
+    finish(&m);
     next_host();
   }
 }
@@ -1261,6 +1287,7 @@ int main(void)
       HOST_TEST(segments_with_congestion_flags_are_not_joined),
       HOST_TEST(the_length_of_the_headers_is_told_exactly),
       HOST_TEST(options_have_to_be_the_same_and_in_the_first_pbuf_at_the_same_place),
+      HOST_TEST(tagged_segments_are_joined_if_all_of_their_headers_are_the_same),
       HOST_TEST(a_push_begins_no_run),
       HOST_TEST(a_run_ends_before_its_length_overflows),
       HOST_TEST(a_run_has_no_more_pieces_than_allowed),
