@@ -19,7 +19,8 @@ static struct {
   const char *folder;
   bool begun;
   unsigned written;
-  size_t lengths[SEEDS_MAX];
+  unsigned shape;
+  size_t shapes[SEEDS_MAX];
   uint8_t bytes[SEED_BYTES];
   size_t count;
 } seeds[RECORD_TARGETS] = {
@@ -31,8 +32,10 @@ static struct {
 /* A test that does the same over and over with other numbers leaves one seed. */
 static bool is_known(enum record_target target)
 {
+  size_t shape = seeds[target].count * 256 + seeds[target].shape;
+  seeds[target].shapes[seeds[target].written] = shape;
   for (unsigned i = 0; i < seeds[target].written; i++) {
-    if (seeds[target].lengths[i] == seeds[target].count) {
+    if (seeds[target].shapes[i] == shape) {
       return true;
     }
   }
@@ -48,7 +51,6 @@ static void write_seed(enum record_target target)
       is_known(target)) {
     return;
   }
-  seeds[target].lengths[seeds[target].written] = seeds[target].count;
   snprintf(path, sizeof(path), "%s/%s/%s-%u", root, seeds[target].folder,
            program_invocation_short_name, seeds[target].written++);
   FILE *file = fopen(path, "wb");
@@ -64,6 +66,12 @@ void record_begin(enum record_target target)
   write_seed(target);
   seeds[target].begun = true;
   seeds[target].count = 0;
+  seeds[target].shape = 0;
+}
+
+void record_shape(enum record_target target, unsigned number)
+{
+  seeds[target].shape = (seeds[target].shape + number) % 256;
 }
 
 void record_u8(enum record_target target, unsigned value)

@@ -112,6 +112,7 @@ static void frame(const u8_t *bytes, size_t len, size_t max)
   unsigned how = (bytes[0] & 1) != 0 ? 0 : HOW_FIX_ETH;
 
   len = len < max ? len : max - 1;
+  record_shape(RECORD_NET, (unsigned)len / 16383);
   how |= is_ip ? HOW_FIX_ADDRESSES | HOW_FIX_SUMS : type == 0x0806 ? HOW_FIX_ADDRESSES : 0;
   u8(how | (is_tcp ? HOW_FIX_TCP : 0));
   u16(len + 128 > max ? 0xff00 | (unsigned)(max - 1 - len) : (unsigned)(len - 14));
