@@ -156,13 +156,12 @@ static void obey(char command)
 static void receive(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *peer,
                     u16_t peer_port)
 {
+  char command = (char)pbuf_get_at(p, 0);
+
   LWIP_UNUSED_ARG(arg);
-  LWIP_UNUSED_ARG(pcb);
-  LWIP_UNUSED_ARG(peer);
-  LWIP_UNUSED_ARG(peer_port);
-  if (p->len > 0) {
-    obey((char)pbuf_get_at(p, 0));
-  }
+  obey(command);
+  /* A legacy device that has stopped is found out by what it does not send: give it something. */
+  udp_sendto(pcb, p, peer, peer_port);
   pbuf_free(p);
 }
 
