@@ -110,9 +110,9 @@ run_ctest() {
   ((${#left_out[@]} == 0)) || printf '%s\n' "${left_out[@]}" >>"$not_run_log"
   rm -f -- "$results"
   export VIRTIOIF_NOT_RUN_LOG=$not_run_log VIRTIOIF_SUMMARY_LOG=$summary_log
-  # Many tests wait for a guest half of their time, so one more than there are processors runs.
+  # The longest tests wait for a guest half of their time, so twice as many as processors run.
   # The exit code says no more than the results do, except where ctest could not write them.
-  setup_logged - in_root ctest --preset "$preset" --parallel "$(($(nproc) + 1))" \
+  setup_logged - in_root ctest --preset "$preset" --parallel "$(($(nproc) * 2))" \
     --output-junit "$results" "${ctest_args[@]}" || ctest_status=$?
 }
 
