@@ -112,6 +112,14 @@ check_programs() {
 }
 
 # Seeds are what the unit tests do to the simulated device, see record.h.
+# Seeds are made anew only if one of the programs that make them is.
+seeds_are_new() {
+  local recorder
+  for recorder in "$build"/tests/record_*; do
+    [[ $work/seeds.made -nt $recorder ]] || return 1
+  done
+}
+
 make_seeds() {
   local recorder log=$work/seeds.log
   rm -rf -- "$work/seeds"
@@ -128,6 +136,7 @@ make_seeds() {
     [[ -e $1 ]] || { echo "run.sh: no seeds for $target" >&2 && exit 1; }
     echo "seeds of $target: $#"
   done
+  touch "$work/seeds.made"
 }
 
 # fuzz_one TARGET JOB CORPUS: one process.
@@ -225,7 +234,7 @@ main() {
   done
   case $mode in
     seeds)
-      make_seeds
+      seeds_are_new || make_seeds
       return
       ;;
     coverage)
