@@ -41,14 +41,9 @@ linux_prepare() {
 
 # Downloads with an apt set-up of our own, for another architecture than this machine's.
 linux_fetch() {
-  local dir=$1 log=$2 apt mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg signed=
-  [[ ! -e $keys ]] || signed="[signed-by=$keys] "
+  local dir=$1 log=$2 apt mirror
   setup_have apt-get && setup_have dpkg-deb || return 1
-  setup_make_temp
-  apt=$setup_temp/linux-apt-$linux_architecture
-  chmod 755 "$setup_temp"
-  mkdir -p "$apt"/{lists,cache/archives}/partial "$apt/download"
-  setup_write_apt_conf "$apt"
+  setup_make_apt "linux-$linux_architecture"
   cat >>"$apt/apt.conf" <<CONF
 APT::Architecture "$linux_architecture";
 APT::Architectures "$linux_architecture";
@@ -57,7 +52,7 @@ Dir::Etc::sourcelist "$apt/sources.list";
 Dir::Etc::sourceparts "/dev/null";
 CONF
   for mirror in $(setup_debian_mirrors "$apt" "$log"); do
-    printf 'deb %s%s %s main\n' "$signed" "$mirror" "$linux_suite" >"$apt/sources.list"
+    setup_write_apt_source "$apt" deb "$mirror" "$linux_suite"
     setup_logged "$log" linux_download "$apt" && linux_unpack "$apt/download" "$dir" && return
   done
   return 1
