@@ -41,9 +41,10 @@ linux_prepare() {
 
 # Downloads with an apt set-up of our own, for another architecture than this machine's.
 linux_fetch() {
-  local dir=$1 log=$2 apt mirror
+  local dir=$1 log=$2 apt mirror mirrors
   setup_have apt-get && setup_have dpkg-deb || return 1
   setup_make_apt "linux-$linux_architecture"
+  mirrors=$(setup_debian_mirrors "$apt" "$log") # while these are still this machine's sources
   cat >>"$apt/apt.conf" <<CONF
 APT::Architecture "$linux_architecture";
 APT::Architectures "$linux_architecture";
@@ -51,7 +52,7 @@ Dir::State::status "/dev/null";
 Dir::Etc::sourcelist "$apt/sources.list";
 Dir::Etc::sourceparts "/dev/null";
 CONF
-  for mirror in $(setup_debian_mirrors "$apt" "$log"); do
+  for mirror in $mirrors; do
     setup_write_apt_source "$apt" deb "$mirror" "$linux_suite"
     setup_logged "$log" linux_download "$apt" && linux_unpack "$apt/download" "$dir" && return
   done
