@@ -356,6 +356,34 @@ static void garbage_in_used_flags_and_avail_event_decides_notifications_only(voi
   for_all(4, garbage_in_suppression);
 }
 
+/* Event indices were negotiated, and the device never says where it wants to be notified. What it
+ * is not told of it is told of by the watchdog. */
+static void an_avail_event_that_never_moves_costs_time_and_no_frame(void **state)
+{
+  (void)state;
+  struct host *host = host_live(HOST_MODERN_EVENT_IDX);
+  sim_tolerate("drv-availnotif-7"); /* the device has not told the truth about what it wants */
+  uint16_t far_away = (uint16_t)(sim_used_idx(host->dev, SIM_TX) + 0x8000u);
+  for (unsigned i = 0; i < 20; i++) {
+    struct peer_frame frame;
+    peer_forget(host);
+    peer_arp(host, &frame);
+    peer_send(host, &frame);
+    sim_lie_suppression(host->dev, SIM_RX, 0, far_away);
+    sim_lie_suppression(host->dev, SIM_TX, 0, far_away);
+    host_run(host);
+    for (unsigned s = 0; s < 100 && peer_got_count(host) == 0; s++) {
+      host_wait_ms(100);
+      sim_lie_suppression(host->dev, SIM_TX, 0, far_away);
+      host_run(host);
+    }
+    assert_true(peer_got_count(host) >= 1);
+    host_check_buffers(host);
+  }
+  assert_in_range(host_news(host).tx_stalls, 1, 20);
+  assert_int_equal(host_news(host).device_errors, 0);
+}
+
 /*
  * Interrupts
  */
@@ -737,6 +765,7 @@ int main(void)
       HOST_TEST(a_device_that_writes_over_the_rings_spoils_nothing),
       HOST_TEST(descriptors_in_flight_are_not_read_back),
       HOST_TEST(garbage_in_used_flags_and_avail_event_decides_notifications_only),
+      HOST_TEST(an_avail_event_that_never_moves_costs_time_and_no_frame),
       HOST_TEST(interrupts_that_are_lost_or_not_wanted_are_fine),
       HOST_TEST(an_interrupt_status_that_is_stuck_is_survived),
       HOST_TEST(an_acknowledgement_without_effect_is_survived),
