@@ -132,7 +132,7 @@ static bool sleep_is_unbounded(void)
  * interrupt. True: it can be freed already. */
 static bool tx_arm_for_sleep(struct virtioif *vif)
 {
-  if (vif->net.tx.in_flight == 0 || vif->tx_refused || !sleep_is_unbounded()) {
+  if (virtq_in_flight(&vif->net.tx) == 0 || vif->tx_refused || !sleep_is_unbounded()) {
     return false;
   }
   vif->tx_refused = true; /* so that the next poll disarms it again */
@@ -217,7 +217,7 @@ const struct virtioif_stats *virtioif_stats(const struct netif *netif)
 
 u16_t virtioif_tx_in_flight(const struct netif *netif)
 {
-  return virtioif_of(netif)->net.tx.in_flight;
+  return virtq_in_flight(&virtioif_of(netif)->net.tx);
 }
 
 struct virtioif_rx_usage virtioif_rx_usage(const struct netif *netif)
@@ -225,7 +225,7 @@ struct virtioif_rx_usage virtioif_rx_usage(const struct netif *netif)
   const struct virtioif *vif = virtioif_of(netif);
   return (struct virtioif_rx_usage){
       .free = vif->rx_free,
-      .posted = vif->net.rx.in_flight,
+      .posted = virtq_in_flight(&vif->net.rx),
       .held = vif->rx_held,
   };
 }

@@ -84,7 +84,7 @@ static bool take_back(struct virtioif *vif)
 
 static bool start_again(struct virtioif *vif)
 {
-  bool reset_is_open = vif->net.rx.in_flight > 0;
+  bool reset_is_open = virtq_in_flight(&vif->net.rx) > 0;
 
   if (reset_is_open && !take_back(vif)) {
     vif->start_error = VIRTIO_ERR_TIMEOUT;
@@ -149,7 +149,7 @@ static void watch_tx(struct virtioif *vif)
   const struct virtq *tx = &vif->net.tx;
   struct virtioif_tx_watch *watch = &vif->tx_watch;
 
-  if (tx->in_flight == 0 || tx->used_idx != watch->used_idx) {
+  if (virtq_in_flight(tx) == 0 || tx->used_idx != watch->used_idx) {
     *watch = (struct virtioif_tx_watch){.used_idx = tx->used_idx};
     return;
   }
@@ -204,7 +204,7 @@ void virtioif_reset(struct netif *netif)
 /* A last farewell of some protocol should still go out. */
 static void drain(struct virtioif *vif)
 {
-  for (u32_t laps = 0; virtioif_is_live(vif) && vif->net.tx.in_flight > 0; laps++) {
+  for (u32_t laps = 0; virtioif_is_live(vif) && virtq_in_flight(&vif->net.tx) > 0; laps++) {
     if (laps == VIRTIO_WAIT_READS) {
       return;
     }

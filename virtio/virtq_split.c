@@ -138,7 +138,6 @@ static inline void commit(struct virtq *vq, uint16_t head, uint16_t last, unsign
 
   vq->free_head = vq->shadow[last].next;
   vq->num_free = (uint16_t)(vq->num_free - count);
-  vq->in_flight++;
   vq->avail_idx = (uint16_t)(idx + 1u);
   first->count = (uint16_t)count;
   first->token = token;
@@ -245,14 +244,14 @@ static void set_broken(struct virtq *vq)
 }
 
 /* Whether there is an entry to take. The used index that the device shows can only be true if it
- * owes no more than it was given. */
+ * owes no more than it was shown. */
 static bool look_for_used(struct virtq *vq)
 {
   uint16_t seen = device_used_idx(vq);
   if (seen == vq->used_idx || vq->broken) {
     return false;
   }
-  if ((uint16_t)(seen - vq->used_idx) > vq->in_flight) {
+  if ((uint16_t)(seen - vq->used_idx) > (uint16_t)(vq->published_idx - vq->used_idx)) {
     set_broken(vq);
     return false;
   }
@@ -275,7 +274,6 @@ static inline uint16_t release(struct virtq *vq, uint32_t head, uint16_t count)
   first->count = 0;
   vq->free_head = (uint16_t)head;
   vq->num_free = (uint16_t)(vq->num_free + count);
-  vq->in_flight--;
   return first->token;
 }
 
@@ -329,8 +327,9 @@ void virtq_disarm(struct virtq *vq)
 
 bool virtq_reclaim(struct virtq *vq, uint16_t *token)
 {
-  for (uint16_t head = 0; head < vq->size && vq->in_flight > 0; head++) {
+  for (uint16_t head = 0; head < vq->size && virtq_in_flight(vq) > 0; head++) {
     if (vq->shadow[head].count != 0) {
+      vq->used_idx++;
       *token = release(vq, head, vq->shadow[head].count);
       return true;
     }

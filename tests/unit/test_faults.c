@@ -322,7 +322,7 @@ static void scribble_in_flight(struct host *host, unsigned variant)
   sim_scribble(host->dev, SIM_RX);
   sim_complete(host->dev, UINT32_MAX);
   host_run(host);
-  assert_int_equal(host->vif.net.tx.in_flight, 0);
+  assert_int_equal(virtq_in_flight(&host->vif.net.tx), 0);
   sim_pace(host->dev, SIM_EAGER);
   expect_works(host);
 }

@@ -49,7 +49,7 @@ static void next_host(void)
 /* Nothing is in flight and everything is where it was. */
 static void check_at_rest(const struct host *host)
 {
-  assert_int_equal(host->vif.net.tx.in_flight, 0);
+  assert_int_equal(virtq_in_flight(&host->vif.net.tx), 0);
   assert_int_equal(host->vif.net.tx.num_free, sim_queue_size(host->dev, SIM_TX));
   assert_int_equal(host->vif.tx_free, host->memory.tx_size);
   assert_int_equal(host->vif.tx_tables_free, (1u << VIRTIOIF_TSO_TABLES) - 1u);

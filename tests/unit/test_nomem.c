@@ -57,7 +57,7 @@ static void fail_nth(struct host *host, struct udp_pcb *pcb, u32_t n, bool once)
   host_run(host);
   host_check_buffers(host);
   assert_int_equal(virtioif_rx_usage(&host->netif).held, 0);
-  assert_int_equal(host->vif.net.tx.in_flight, 0);
+  assert_int_equal(virtq_in_flight(&host->vif.net.tx), 0);
   peer_forget(host);
   peer_introduce(host);
   struct peer_frame ping;

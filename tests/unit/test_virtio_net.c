@@ -598,7 +598,7 @@ static void the_queue_takes_as_many_buffers_as_it_holds(void **state)
   for (unsigned kind = 0; kind < KINDS; kind++) {
     struct nic *nic = nic_of_kind(kind);
     unsigned room = kind == 2 ? 8 : 16;
-    assert_int_equal(nic->net.rx.in_flight, room);
+    assert_int_equal(virtq_in_flight(&nic->net.rx), room);
     if (kind == 2) {
       assert_int_equal(virtio_net_rx_post(&nic->net, 9), VIRTIO_ERR_FULL);
     }
@@ -1130,7 +1130,7 @@ static void indices_run_over_65535_with_a_device(void **state)
     assert_true(sim_net_deliver(nic->dev, frame, sizeof(frame)));
     nic_expect_frame(nic, frame, sizeof(frame));
   }
-  assert_int_equal(nic->net.rx.in_flight, 16);
+  assert_int_equal(virtq_in_flight(&nic->net.rx), 16);
 }
 
 int main(void)

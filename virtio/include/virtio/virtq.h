@@ -82,7 +82,6 @@ struct virtq {
   uint16_t mask;               /**< size - 1. */
   uint16_t free_head;          /**< First free descriptor, if num_free is not 0. */
   uint16_t num_free;           /**< Descriptors not in flight. */
-  uint16_t in_flight;          /**< Buffers added and not yet taken. */
   uint16_t avail_idx;          /**< Index of the next entry of the available ring. */
   uint16_t published_idx;      /**< What avail->idx holds. */
   uint16_t kicked_idx;         /**< avail_idx at the last decision about a kick. */
@@ -171,6 +170,12 @@ bool virtq_kick_wanted(struct virtq *vq);
  *         virtq_init(), nothing can be taken and what is in flight stays the device's
  */
 int virtq_take(struct virtq *vq, struct virtq_done *done);
+
+/** How many buffers were added and not yet taken. */
+static inline uint16_t virtq_in_flight(const struct virtq *vq)
+{
+  return (uint16_t)(vq->avail_idx - vq->used_idx);
+}
 
 /** True if the device is known to be done with another buffer, without looking again. */
 static inline bool virtq_more(const struct virtq *vq)
