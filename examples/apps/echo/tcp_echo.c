@@ -44,8 +44,8 @@ static void echo_free(struct tcp_echo *echo)
   services_stats.tcp_echo_now--;
 }
 
-/* Queue as much as there is room for. What does not fit is tried again at the next ACK, and every
- * half second in case it was memory that was missing. */
+/* Queue as much as there is room for: lwIP sends it when its callback returns. What does not fit is
+ * tried again at the next ACK, and every half second in case it was memory that was missing. */
 static err_t echo_send(struct tcp_echo *echo, struct tcp_pcb *pcb)
 {
   while (echo->waiting != NULL) {
@@ -61,8 +61,6 @@ static err_t echo_send(struct tcp_echo *echo, struct tcp_pcb *pcb)
   if (echo->closing && echo->waiting == NULL) {
     echo_free(echo);
     service_close(pcb);
-  } else {
-    tcp_output(pcb);
   }
   return ERR_OK;
 }
