@@ -55,7 +55,9 @@ void virtioif_loop_poll(void)
   struct netif *netif;
   NETIF_FOREACH(netif)
   {
-    deliver(netif);
+    if (netif->loop_first != NULL) {
+      deliver(netif);
+    }
   }
 }
 
