@@ -288,17 +288,16 @@ void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
   if (packet->l4_start == 0 || !finish_own_packet(p, packet)) {
     return;
   }
-#endif
-  if (packet->sum_at == 0) {
+  if (packet->sum_at != 0 && (!is_offloaded(vif) || packet->proto == IP_PROTO_ICMP)) {
+    sum_in_software(p, packet);
     return;
   }
-  if (is_offloaded(vif) && packet->proto != IP_PROTO_ICMP) {
+#else
+  LWIP_UNUSED_ARG(vif);
+#endif
+  if (packet->sum_at != 0) {
     offload_sum(frame, packet, offload);
-    return;
   }
-#if IP_FORWARD
-  sum_in_software(p, packet);
-#endif
 }
 
 /*

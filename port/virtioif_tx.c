@@ -269,7 +269,8 @@ static err_t send_short(struct virtioif *vif, struct pbuf *p, const struct virti
   } else {
     pbuf_copy_partial(p, frame, p->tot_len, 0);
   }
-  struct virtq_sg sg[2] = {{frame - hdr_bytes, hdr_bytes + p->tot_len}};
+  struct virtq_sg sg[2];
+  sg[0] = (struct virtq_sg){frame - hdr_bytes, hdr_bytes + p->tot_len};
   if (count == 2) {
     sg[0].len = hdr_bytes;
     sg[1] = (struct virtq_sg){frame, p->tot_len};
@@ -321,14 +322,14 @@ static err_t send_frame(struct virtioif *vif, struct pbuf *p)
   return send_long(vif, p, parsed ? &packet : NULL);
 }
 
-/* With room for one VLAN tag, which the device's MTU does not count. */
+/* A VLAN tag may come on top: the device's MTU does not count it. */
 static bool len_is_valid(const struct netif *netif, const struct pbuf *p)
 {
-  if (p->len < SIZEOF_ETH_HDR) {
+  u32_t most = netif->mtu + SIZEOF_ETH_HDR;
+  if (p->len < SIZEOF_ETH_HDR || p->tot_len > most + VLAN_TAG_BYTES) {
     return false;
   }
-  bool tagged = get16((const u8_t *)p->payload + ETH_TYPE) == PP_HTONS(ETHTYPE_VLAN);
-  return p->tot_len <= netif->mtu + SIZEOF_ETH_HDR + (tagged ? VLAN_TAG_BYTES : 0);
+  return p->tot_len <= most || get16((const u8_t *)p->payload + ETH_TYPE) == PP_HTONS(ETHTYPE_VLAN);
 }
 
 err_t virtioif_linkoutput(struct netif *netif, struct pbuf *p)

@@ -347,18 +347,19 @@ static void write_hdr(const struct virtio_net *net, uint8_t *at,
 int virtio_net_tx_add(struct virtio_net *net, const struct virtq_sg *sg, unsigned count,
                       const struct virtio_net_offload *offload, uint16_t token, void *table)
 {
-  if (net->tx.num_free < (table != NULL ? 1 : count)) {
-    return VIRTIO_ERR_FULL;
-  }
-  write_hdr(net, sg[0].addr, offload);
-  for (unsigned i = 0; i < count; i++) {
-    virtio_hal_cache_clean(sg[i].addr, sg[i].len);
-  }
+  int err;
   if (table != NULL) {
-    return virtq_add_indirect(&net->tx, table, sg, count, token);
+    err = virtq_add_indirect(&net->tx, table, sg, count, token);
+  } else if (count == 1) {
+    err = virtq_add_one(&net->tx, sg[0], false, token);
+  } else {
+    err = virtq_add(&net->tx, sg, count, 0, token);
   }
-  if (count == 1) {
-    return virtq_add_one(&net->tx, sg[0], false, token);
+  if (err == VIRTIO_OK) {
+    write_hdr(net, sg[0].addr, offload);
+    for (unsigned i = 0; i < count; i++) {
+      virtio_hal_cache_clean(sg[i].addr, sg[i].len);
+    }
   }
-  return virtq_add(&net->tx, sg, count, 0, token);
+  return err;
 }
