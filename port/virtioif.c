@@ -394,7 +394,7 @@ static void init_state(struct virtioif *vif, struct netif *netif,
   vif->start_error = VIRTIO_ERR_ARG;
 }
 
-err_t virtioif_init(struct netif *netif)
+VIRTIO_COLD err_t virtioif_init(struct netif *netif)
 {
   const struct virtioif_params *params = (const struct virtioif_params *)netif->state;
 
@@ -416,7 +416,7 @@ err_t virtioif_init(struct netif *netif)
   return ERR_OK;
 }
 
-const char *virtioif_init_error(const struct virtioif *vif)
+VIRTIO_COLD const char *virtioif_init_error(const struct virtioif *vif)
 {
   switch (vif->start_error) {
   case VIRTIO_OK:

@@ -42,10 +42,10 @@ static inline bool virtioif_has(const struct virtioif *vif, u64_t feature)
 
 /** Bring the device up, for the first time or after a reset, and give it receive buffers. Returns
  * an enum virtio_err or VIRTIOIF_ERR_NO_ADDRESS; virtioif_init_error() puts it into words. */
-int virtioif_start(struct virtioif *vif);
+VIRTIO_COLD int virtioif_start(struct virtioif *vif);
 
 /** Tell lwIP of the link, if it is news. */
-void virtioif_link_changed(struct virtioif *vif, bool up);
+VIRTIO_COLD void virtioif_link_changed(struct virtioif *vif, bool up);
 
 /*
  * virtioif_recover.c
@@ -59,10 +59,10 @@ static inline bool virtioif_is_live(const struct virtioif *vif)
 
 /** The device is of no use without a reset. That is the next poll's work, not done here, which may
  * be deep inside lwIP's output. */
-void virtioif_device_failed(struct virtioif *vif, enum virtioif_event why);
+VIRTIO_COLD void virtioif_device_failed(struct virtioif *vif, enum virtioif_event why);
 
 /** Bring a failed device a step further. True: it is live again. */
-bool virtioif_recover(struct virtioif *vif);
+VIRTIO_COLD bool virtioif_recover(struct virtioif *vif);
 
 /** True if virtioif_recover() has something to do by now. */
 bool virtioif_recovery_is_due(const struct virtioif *vif);
@@ -82,14 +82,14 @@ void virtioif_loop_poll(void);
 bool virtioif_loop_pending(void);
 
 /** Free those of an interface. */
-void virtioif_loop_drop(struct netif *netif);
+VIRTIO_COLD void virtioif_loop_drop(struct netif *netif);
 
 /*
  * virtioif_rx.c
  */
 
 /** Put all receive buffers on the free list. */
-void virtioif_rx_init(struct virtioif *vif);
+VIRTIO_COLD void virtioif_rx_init(struct virtioif *vif);
 
 /** Post free buffers while the queue takes them; the device sees them at the next kick. */
 void virtioif_rx_refill(struct virtioif *vif);
@@ -99,10 +99,10 @@ void virtioif_rx_refill(struct virtioif *vif);
 u16_t virtioif_rx_receive(struct virtioif *vif, u16_t budget);
 
 /** Take all buffers back from a device that was reset. */
-void virtioif_rx_reclaim(struct virtioif *vif);
+VIRTIO_COLD void virtioif_rx_reclaim(struct virtioif *vif);
 
 /** Give up the frame of which some buffers are still missing. */
-void virtioif_rx_abandon(struct virtioif *vif);
+VIRTIO_COLD void virtioif_rx_abandon(struct virtioif *vif);
 
 /** True if p is one of the receive buffers: its memory stays as it is while it is referenced. */
 bool virtioif_is_rxbuf(const struct pbuf *p);
@@ -112,7 +112,7 @@ bool virtioif_is_rxbuf(const struct pbuf *p);
  */
 
 /** Put all transmit slots and tables on their free lists. */
-void virtioif_tx_init(struct virtioif *vif);
+VIRTIO_COLD void virtioif_tx_init(struct virtioif *vif);
 
 /** The netif's linkoutput. */
 err_t virtioif_linkoutput(struct netif *netif, struct pbuf *p);
@@ -121,7 +121,7 @@ err_t virtioif_linkoutput(struct netif *netif, struct pbuf *p);
 void virtioif_tx_reap(struct virtioif *vif);
 
 /** Drop the references to all other frames, too: the device was reset. */
-void virtioif_tx_reclaim(struct virtioif *vif);
+VIRTIO_COLD void virtioif_tx_reclaim(struct virtioif *vif);
 
 /** Give the device all frames added so far. */
 void virtioif_tx_kick(struct virtioif *vif);
@@ -171,10 +171,10 @@ bool virtioif_tso_take(struct virtioif *vif, struct pbuf *p, const struct virtio
 void virtioif_tso_close(struct virtioif *vif);
 
 /** Give up the open run, if there is one: its segments are lost. */
-void virtioif_tso_abandon(struct virtioif *vif);
+VIRTIO_COLD void virtioif_tso_abandon(struct virtioif *vif);
 
 /** Forget all runs and put all indirect tables on their free list. */
-void virtioif_tso_init(struct virtioif *vif);
+VIRTIO_COLD void virtioif_tso_init(struct virtioif *vif);
 
 /** Give an indirect table back. */
 void virtioif_tso_free_table(struct virtioif *vif, u16_t table);
@@ -214,10 +214,10 @@ static inline bool virtioif_is_foreign(const u8_t *frame, u16_t len)
 #endif
 
 /** Decide who computes and who checks checksums on this interface, from what was negotiated. */
-void virtioif_csum_init(struct virtioif *vif);
+VIRTIO_COLD void virtioif_csum_init(struct virtioif *vif);
 
 /** The features that the checksum code of this build can work with. */
-u64_t virtioif_csum_features(const struct netif *netif);
+VIRTIO_COLD u64_t virtioif_csum_features(const struct netif *netif);
 
 /** Look at a frame that is about to be sent: what it is and whether a checksum is missing. False:
  * its headers are spread over several pbufs, try again with the frame in one. */

@@ -185,7 +185,7 @@ void virtioif_watch(struct virtioif *vif)
  * For the user
  */
 
-void virtioif_reset(struct netif *netif)
+VIRTIO_COLD void virtioif_reset(struct netif *netif)
 {
   struct virtioif *vif = virtioif_of(netif);
 
@@ -213,7 +213,7 @@ static void drain(struct virtioif *vif)
   }
 }
 
-err_t virtioif_remove(struct netif *netif)
+VIRTIO_COLD err_t virtioif_remove(struct netif *netif)
 {
   struct virtioif *vif = virtioif_of(netif);
 
@@ -229,7 +229,7 @@ err_t virtioif_remove(struct netif *netif)
   return vif->rx_held > 0 ? ERR_INPROGRESS : ERR_OK;
 }
 
-const char *virtioif_event_text(enum virtioif_event event)
+VIRTIO_COLD const char *virtioif_event_text(enum virtioif_event event)
 {
   switch (event) {
   case VIRTIOIF_EVENT_QUEUE_BROKEN:

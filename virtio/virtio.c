@@ -16,7 +16,7 @@ static void status_add(struct virtio_device *dev, uint32_t bits)
   dev->ops->set_status(dev, dev->ops->get_status(dev) | bits);
 }
 
-int virtio_reset(struct virtio_device *dev)
+VIRTIO_COLD int virtio_reset(struct virtio_device *dev)
 {
   dev->ops->set_status(dev, 0);
   /* "Device Reset": a reset is over when the status reads 0, not when it was asked for. */
@@ -29,7 +29,7 @@ int virtio_reset(struct virtio_device *dev)
   return VIRTIO_ERR_TIMEOUT;
 }
 
-int virtio_begin(struct virtio_device *dev)
+VIRTIO_COLD int virtio_begin(struct virtio_device *dev)
 {
   dev->features = 0;
   int err = virtio_reset(dev);
@@ -41,7 +41,7 @@ int virtio_begin(struct virtio_device *dev)
   return VIRTIO_OK;
 }
 
-uint64_t virtio_offered(struct virtio_device *dev)
+VIRTIO_COLD uint64_t virtio_offered(struct virtio_device *dev)
 {
   uint64_t low = dev->ops->get_features(dev, 0);
   /* The legacy interface has 32 feature bits. Bits 64 and up are never of use to us, and a known
@@ -60,8 +60,8 @@ static uint64_t drop_unsupported(uint64_t accepted, const struct virtio_feature_
   return accepted;
 }
 
-int virtio_negotiate(struct virtio_device *dev, uint64_t wanted,
-                     const struct virtio_feature_rule *rules, unsigned count)
+VIRTIO_COLD int virtio_negotiate(struct virtio_device *dev, uint64_t wanted,
+                                 const struct virtio_feature_rule *rules, unsigned count)
 {
   uint64_t accepted = virtio_offered(dev) & (wanted | VIRTIO_F_VERSION_1);
   if (dev->legacy) {
@@ -86,17 +86,17 @@ int virtio_negotiate(struct virtio_device *dev, uint64_t wanted,
   return VIRTIO_OK;
 }
 
-void virtio_driver_ok(struct virtio_device *dev)
+VIRTIO_COLD void virtio_driver_ok(struct virtio_device *dev)
 {
   status_add(dev, VIRTIO_STATUS_DRIVER_OK);
 }
 
-void virtio_fail(struct virtio_device *dev)
+VIRTIO_COLD void virtio_fail(struct virtio_device *dev)
 {
   status_add(dev, VIRTIO_STATUS_FAILED);
 }
 
-bool virtio_needs_reset(struct virtio_device *dev)
+VIRTIO_COLD bool virtio_needs_reset(struct virtio_device *dev)
 {
   uint32_t status = dev->ops->get_status(dev);
   return (status & VIRTIO_STATUS_DEVICE_NEEDS_RESET) != 0 ||
@@ -128,8 +128,9 @@ static int config_read_legacy(struct virtio_device *dev, const struct virtio_con
   return VIRTIO_ERR_TIMEOUT;
 }
 
-int virtio_config_read(struct virtio_device *dev, const struct virtio_config_field *fields,
-                       unsigned count, uint32_t *values)
+VIRTIO_COLD int virtio_config_read(struct virtio_device *dev,
+                                   const struct virtio_config_field *fields, unsigned count,
+                                   uint32_t *values)
 {
   if (dev->legacy) {
     return config_read_legacy(dev, fields, count, values);

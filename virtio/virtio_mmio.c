@@ -230,7 +230,7 @@ static const struct virtio_transport_ops *ops_for_version(uint32_t version)
   return NULL;
 }
 
-int virtio_mmio_probe(struct virtio_mmio *mmio, uintptr_t base)
+VIRTIO_COLD int virtio_mmio_probe(struct virtio_mmio *mmio, uintptr_t base)
 {
   struct virtio_device *dev = &mmio->dev;
 

@@ -147,7 +147,7 @@ static int run(struct reader *r, void *memory, uint8_t *bytes, size_t count)
   return err == VIRTIO_OK && nothing_came(bytes, count) ? VIRTIO_ERR_DEVICE : err;
 }
 
-int virtio_rng_read(struct virtio_device *dev, void *memory, void *bytes, size_t count)
+VIRTIO_COLD int virtio_rng_read(struct virtio_device *dev, void *memory, void *bytes, size_t count)
 {
   if (dev == NULL || !arguments_are_valid(memory, bytes, count)) {
     return VIRTIO_ERR_ARG;

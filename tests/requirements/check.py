@@ -123,7 +123,7 @@ def defines(source: str, name: str) -> bool:
     """Whether C source defines a function, object, type or macro of this name."""
     name = re.escape(name)
     patterns = [
-        rf"^[a-z][^\n;={{}}]*\b{name}\([^;{{}}]*\)\s*\{{",
+        rf"^[A-Za-z][^\n;={{}}]*\b{name}\([^;{{}}]*\)\s*\{{",
         rf"^[a-z][^\n;(){{}}]*\b{name}(\[\w*\])*\s*(=|;|\{{)",
         rf"^#define\s+{name}\b",
     ]

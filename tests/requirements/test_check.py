@@ -29,7 +29,7 @@ TREE = {
     "virtio/requirements.tsv": "".join("\t".join(row) + "\n" for row in ROWS),
     "tests/requirements/families.tsv": "drv-x\t3\ndrv-pci-x\t3\nleg-x\t1\n",
     "virtio/x.c": "#define LIMIT 3\nstatic const int table[LIMIT] = {\n    1};\n"
-    "static int count(int a,\n                 int b)\n{\n  return a + b;\n}\n",
+    "COLD static int count(int a,\n                 int b)\n{\n  return a + b;\n}\n",
     "virtio/x.h": "struct x {\n  int y;\n};\n",
     "virtio/include/virtio/virtio_net.h": "#define VIRTIO_NET_FEATURES \\\n"
     "  (VIRTIO_F_A | \\\n   VIRTIO_NET_F_B)\n#define OTHER VIRTIO_NET_F_MQ\n",

@@ -29,6 +29,11 @@ extern "C" {
 #define VIRTIO_WAIT_READS 1000000
 #endif
 
+/** Marks a function that no frame waits for: compiled for size, out of the way of the others. Not
+ * in declarations that an application sees: a main() that brings a device up and goes on with its
+ * loop would be taken for code that hardly ever runs, loop and all. */
+#define VIRTIO_COLD __attribute__((cold))
+
 /** Results of all calls in virtio/: 0 or a positive count is success, these are failures. */
 enum virtio_err {
   VIRTIO_OK = 0,
