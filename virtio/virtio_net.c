@@ -134,7 +134,7 @@ static int read_mac(struct virtio_net *net)
   return VIRTIO_OK;
 }
 
-int virtio_net_update_link(struct virtio_net *net)
+VIRTIO_COLD int virtio_net_update_link(struct virtio_net *net)
 {
   if (!virtio_has(net->dev, VIRTIO_NET_F_STATUS)) {
     net->link_up = true;
@@ -192,7 +192,7 @@ static int init_queues(struct virtio_net *net, const struct virtio_net_params *p
   return err == VIRTIO_OK ? init_queue(net, &net->tx, &tx) : err;
 }
 
-int virtio_net_init(struct virtio_net *net, const struct virtio_net_params *params)
+VIRTIO_COLD int virtio_net_init(struct virtio_net *net, const struct virtio_net_params *params)
 {
   if (!params_are_valid(params)) {
     return VIRTIO_ERR_ARG;
@@ -220,7 +220,7 @@ int virtio_net_init(struct virtio_net *net, const struct virtio_net_params *para
   return err;
 }
 
-void virtio_net_start(struct virtio_net *net)
+VIRTIO_COLD void virtio_net_start(struct virtio_net *net)
 {
   /* Transmitted frames are collected whenever the queue is looked at; nobody has to be told. */
   virtq_disarm(&net->tx);

@@ -81,7 +81,7 @@ static uint16_t device_used_idx(const struct virtq *vq)
  * Set-up
  */
 
-void virtq_init(struct virtq *vq, const struct virtq_params *params)
+VIRTIO_COLD void virtq_init(struct virtq *vq, const struct virtq_params *params)
 {
   uint8_t *ring = params->ring;
   uint16_t size = params->size;
@@ -105,7 +105,7 @@ void virtq_init(struct virtq *vq, const struct virtq_params *params)
   }
 }
 
-struct virtq_placement virtq_placement(const struct virtq *vq)
+VIRTIO_COLD struct virtq_placement virtq_placement(const struct virtq *vq)
 {
   return (struct virtq_placement){
       .size = vq->size,
@@ -325,7 +325,7 @@ void virtq_disarm(struct virtq *vq)
   }
 }
 
-bool virtq_reclaim(struct virtq *vq, uint16_t *token)
+VIRTIO_COLD bool virtq_reclaim(struct virtq *vq, uint16_t *token)
 {
   for (uint16_t head = 0; head < vq->size && virtq_in_flight(vq) > 0; head++) {
     if (vq->shadow[head].count != 0) {
