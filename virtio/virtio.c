@@ -5,7 +5,6 @@
  */
 #include "virtio/virtio.h"
 #include "virtio/virtio_hal.h"
-#include <string.h>
 
 /* How often a configuration that keeps changing is read again before it is given up. */
 #define CONFIG_READS 64u
@@ -33,12 +32,11 @@ VIRTIO_COLD int virtio_begin(struct virtio_device *dev)
 {
   dev->features = 0;
   int err = virtio_reset(dev);
-  if (err != VIRTIO_OK) {
-    return err;
+  if (err == VIRTIO_OK) {
+    status_add(dev, VIRTIO_STATUS_ACKNOWLEDGE);
+    status_add(dev, VIRTIO_STATUS_DRIVER);
   }
-  status_add(dev, VIRTIO_STATUS_ACKNOWLEDGE);
-  status_add(dev, VIRTIO_STATUS_DRIVER);
-  return VIRTIO_OK;
+  return err;
 }
 
 VIRTIO_COLD uint64_t virtio_offered(struct virtio_device *dev)
@@ -46,7 +44,7 @@ VIRTIO_COLD uint64_t virtio_offered(struct virtio_device *dev)
   uint64_t low = dev->ops->get_features(dev, 0);
   /* The legacy interface has 32 feature bits. Bits 64 and up are never of use to us, and a known
    * device answers for word 2 with word 1. */
-  return dev->legacy ? low : low | (uint64_t)dev->ops->get_features(dev, 1) << 32;
+  return virtio_is_legacy(dev) ? low : low | (uint64_t)dev->ops->get_features(dev, 1) << 32;
 }
 
 static uint64_t drop_unsupported(uint64_t accepted, const struct virtio_feature_rule *rules,
@@ -64,23 +62,22 @@ VIRTIO_COLD int virtio_negotiate(struct virtio_device *dev, uint64_t wanted,
                                  const struct virtio_feature_rule *rules, unsigned count)
 {
   uint64_t accepted = virtio_offered(dev) & (wanted | VIRTIO_F_VERSION_1);
-  if (dev->legacy) {
-    accepted = drop_unsupported(accepted, rules, count);
-    dev->ops->set_features(dev, 0, (uint32_t)accepted);
-    dev->features = accepted;
-    return VIRTIO_OK;
-  }
+  bool legacy = virtio_is_legacy(dev);
 
-  accepted &= ~VIRTIO_F_ANY_LAYOUT;
-  if ((accepted & VIRTIO_F_VERSION_1) == 0) {
-    return VIRTIO_ERR_FEATURES;
+  if (!legacy) {
+    accepted &= ~VIRTIO_F_ANY_LAYOUT;
+    if ((accepted & VIRTIO_F_VERSION_1) == 0) {
+      return VIRTIO_ERR_FEATURES;
+    }
   }
   accepted = drop_unsupported(accepted, rules, count);
   dev->ops->set_features(dev, 0, (uint32_t)accepted);
-  dev->ops->set_features(dev, 1, (uint32_t)(accepted >> 32));
-  status_add(dev, VIRTIO_STATUS_FEATURES_OK);
-  if ((dev->ops->get_status(dev) & VIRTIO_STATUS_FEATURES_OK) == 0) {
-    return VIRTIO_ERR_FEATURES;
+  if (!legacy) {
+    dev->ops->set_features(dev, 1, (uint32_t)(accepted >> 32));
+    status_add(dev, VIRTIO_STATUS_FEATURES_OK);
+    if ((dev->ops->get_status(dev) & VIRTIO_STATUS_FEATURES_OK) == 0) {
+      return VIRTIO_ERR_FEATURES;
+    }
   }
   dev->features = accepted;
   return VIRTIO_OK;
@@ -103,42 +100,21 @@ VIRTIO_COLD bool virtio_needs_reset(struct virtio_device *dev)
          (status & VIRTIO_STATUS_DRIVER_OK) == 0;
 }
 
-static void read_fields(struct virtio_device *dev, const struct virtio_config_field *fields,
-                        unsigned count, uint32_t *values)
-{
-  for (unsigned i = 0; i < count; i++) {
-    values[i] = dev->ops->config_read(dev, fields[i].offset, fields[i].width);
-  }
-}
-
-/* "Legacy Interface: Device Configuration Space": without a generation, two equal reads will do. */
-static int config_read_legacy(struct virtio_device *dev, const struct virtio_config_field *fields,
-                              unsigned count, uint32_t *values)
-{
-  uint32_t before[VIRTIO_CONFIG_FIELDS_MAX];
-
-  read_fields(dev, fields, count, before);
-  for (unsigned reads = 0; reads < CONFIG_READS; reads++) {
-    read_fields(dev, fields, count, values);
-    if (memcmp(before, values, count * sizeof(before[0])) == 0) {
-      return VIRTIO_OK;
-    }
-    memcpy(before, values, count * sizeof(before[0]));
-  }
-  return VIRTIO_ERR_TIMEOUT;
-}
-
 VIRTIO_COLD int virtio_config_read(struct virtio_device *dev,
                                    const struct virtio_config_field *fields, unsigned count,
                                    uint32_t *values)
 {
-  if (dev->legacy) {
-    return config_read_legacy(dev, fields, count, values);
-  }
   for (unsigned reads = 0; reads < CONFIG_READS; reads++) {
-    uint32_t before = dev->ops->config_generation(dev);
-    read_fields(dev, fields, count, values);
-    if (dev->ops->config_generation(dev) == before) {
+    uint32_t generation = dev->ops->config_generation(dev);
+    bool same = reads > 0;
+    for (unsigned i = 0; i < count; i++) {
+      uint32_t value = dev->ops->config_read(dev, fields[i].offset, fields[i].width);
+      same = same && value == values[i];
+      values[i] = value;
+    }
+    /* "Legacy Interface: Device Configuration Space": without a generation, two equal reads will
+     * do. */
+    if (virtio_is_legacy(dev) ? same : dev->ops->config_generation(dev) == generation) {
       return VIRTIO_OK;
     }
   }

@@ -128,9 +128,6 @@ struct virtio_config_field {
   uint8_t width;  /**< 1, 2 or 4 bytes. */
 };
 
-/** Most fields that one virtio_config_read() takes. */
-#define VIRTIO_CONFIG_FIELDS_MAX 12
-
 /**
  * Reset the device and wait until it says so: "Device Reset".
  *
@@ -169,6 +166,12 @@ uint64_t virtio_offered(struct virtio_device *dev);
 int virtio_negotiate(struct virtio_device *dev, uint64_t wanted,
                      const struct virtio_feature_rule *rules, unsigned count);
 
+/** True if the device is driven by the legacy interface. A constant where that is left out. */
+static inline bool virtio_is_legacy(const struct virtio_device *dev)
+{
+  return VIRTIO_LEGACY && dev->legacy;
+}
+
 /** True if all bits of mask were negotiated. */
 static inline bool virtio_has(const struct virtio_device *dev, uint64_t mask)
 {
@@ -192,7 +195,7 @@ bool virtio_needs_reset(struct virtio_device *dev);
  *
  * @param dev    a device for which virtio_begin() succeeded
  * @param fields what to read; each field's guarding feature must have been offered
- * @param count  1 to VIRTIO_CONFIG_FIELDS_MAX
+ * @param count  number of fields
  * @param values count results, in CPU byte order, zero-extended
  * @return VIRTIO_OK, or VIRTIO_ERR_TIMEOUT if the configuration never held still (values undefined)
  */
