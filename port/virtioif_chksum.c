@@ -7,6 +7,7 @@
 #include "lwip/opt.h"
 
 #include "lwip/arch.h"
+#include "lwip/def.h"
 #include "lwip/prot/ip4.h"
 #include "virtioif_priv.h"
 #include <string.h>
@@ -70,35 +71,31 @@ static u64_t sum_ip4_header(const u8_t *at)
   return (u64_t)words[0] + words[1] + words[2] + words[3] + words[4];
 }
 
+/* Adding both halves of a word crosswise leaves their sum, with the carry, in the upper one. */
 static u16_t fold(u64_t sum)
 {
-  sum = (sum & 0xffffffffu) + (sum >> 32);
-  sum = (sum & 0xffffffffu) + (sum >> 32);
-  sum = (sum & 0xffffu) + (sum >> 16);
-  sum = (sum & 0xffffu) + (sum >> 16);
-  return (u16_t)((sum & 0xffffu) + (sum >> 16));
+  u32_t half = (u32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
+  return (u16_t)((half + (half << 16 | half >> 16)) >> 16);
 }
 
-/* LWIP_CHKSUM: the sum over len bytes, folded, not inverted, in memory's byte order. */
+static u64_t sum_any(const u8_t *at, unsigned len)
+{
+  unsigned head = LWIP_MIN(len, (unsigned)(-(uintptr_t)at & 7u));
+  unsigned body = (len - head) & ~7u;
+  const u8_t *words = at + head;
+  u64_t sum = sum_words(words, body) + sum_bytes(words + body, len - head - body);
+
+  /* Behind an odd head all words are off by one byte, which shifting their sum puts right: what
+   * leaves the lower 16 bits comes back when it is folded. */
+  return sum_bytes(at, head) + (sum << (head & 1) * 8);
+}
+
+/* LWIP_CHKSUM: the sum over len bytes, folded, not inverted, in memory's byte order. lwIP's lengths
+ * have 16 bits, so no sum overflows. */
 u16_t virtioif_chksum(const void *data, int len)
 {
   const u8_t *at = (const u8_t *)data;
-  unsigned rest = (unsigned)len;
-  unsigned head = (unsigned)(-(uintptr_t)at & 7u);
+  bool is_ip4_header = len == IP_HLEN && ((uintptr_t)at & 3u) == 0;
 
-  if (rest == IP_HLEN && ((uintptr_t)at & 3u) == 0) {
-    return fold(sum_ip4_header(at));
-  }
-  if (rest < 16) {
-    return fold(sum_bytes(at, rest));
-  }
-  u64_t sum = sum_bytes(at, head);
-  at += head;
-  rest -= head;
-  unsigned body = rest & ~7u;
-  u64_t tail = sum_words(at, body) + sum_bytes(at + body, rest - body);
-  /* Behind an odd head all words are off by one byte: swapping the folded sum puts them right. */
-  u16_t folded = fold(tail);
-  sum += (head & 1) != 0 ? __builtin_bswap16(folded) : folded;
-  return fold(sum);
+  return fold(is_ip4_header ? sum_ip4_header(at) : sum_any(at, (unsigned)len));
 }
