@@ -100,15 +100,14 @@ VIRTIO_COLD bool virtio_needs_reset(struct virtio_device *dev)
          (status & VIRTIO_STATUS_DRIVER_OK) == 0;
 }
 
-VIRTIO_COLD int virtio_config_read(struct virtio_device *dev,
-                                   const struct virtio_config_field *fields, unsigned count,
-                                   uint32_t *values)
+VIRTIO_COLD int virtio_config_read(struct virtio_device *dev, unsigned offset, unsigned width,
+                                   unsigned count, uint32_t *values)
 {
   for (unsigned reads = 0; reads < CONFIG_READS; reads++) {
     uint32_t generation = dev->ops->config_generation(dev);
     bool same = reads > 0;
     for (unsigned i = 0; i < count; i++) {
-      uint32_t value = dev->ops->config_read(dev, fields[i].offset, fields[i].width);
+      uint32_t value = dev->ops->config_read(dev, offset + i * width, width);
       same = same && value == values[i];
       values[i] = value;
     }

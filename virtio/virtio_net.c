@@ -28,13 +28,6 @@ enum {
 #define MAC_BYTES      6u
 #define STATUS_LINK_UP 1u
 
-static const struct virtio_config_field mac_fields[MAC_BYTES] = {
-    {CONFIG_MAC + 0, 1}, {CONFIG_MAC + 1, 1}, {CONFIG_MAC + 2, 1},
-    {CONFIG_MAC + 3, 1}, {CONFIG_MAC + 4, 1}, {CONFIG_MAC + 5, 1},
-};
-static const struct virtio_config_field status_field = {CONFIG_STATUS, 2};
-static const struct virtio_config_field mtu_field = {CONFIG_MTU, 2};
-
 /* "Feature bits: Feature bit requirements", and what this driver needs beyond them: a header that
  * shares a descriptor with data leaves nothing to merge apart, and segments of up to 64 KiB are
  * only received over several buffers. */
@@ -88,7 +81,7 @@ static int check_mtu(struct virtio_net *net, uint64_t *wanted)
     return VIRTIO_OK;
   }
   uint32_t mtu = 0;
-  int err = virtio_config_read(net->dev, &mtu_field, 1, &mtu);
+  int err = virtio_config_read(net->dev, CONFIG_MTU, 2, 1, &mtu);
   if (err != VIRTIO_OK) {
     return err;
   }
@@ -120,7 +113,7 @@ static int read_mac(struct virtio_net *net)
     return VIRTIO_OK;
   }
   uint32_t bytes[MAC_BYTES];
-  int err = virtio_config_read(net->dev, mac_fields, MAC_BYTES, bytes);
+  int err = virtio_config_read(net->dev, CONFIG_MAC, 1, MAC_BYTES, bytes);
   if (err != VIRTIO_OK) {
     return err;
   }
@@ -141,7 +134,7 @@ VIRTIO_COLD int virtio_net_update_link(struct virtio_net *net)
     return VIRTIO_OK;
   }
   uint32_t status = 0;
-  int err = virtio_config_read(net->dev, &status_field, 1, &status);
+  int err = virtio_config_read(net->dev, CONFIG_STATUS, 2, 1, &status);
   if (err == VIRTIO_OK) {
     net->link_up = (status & STATUS_LINK_UP) != 0;
   }

@@ -122,12 +122,6 @@ struct virtio_feature_rule {
   uint64_t needs;   /**< At least one of these must have been accepted. */
 };
 
-/** One field for virtio_config_read(). */
-struct virtio_config_field {
-  uint8_t offset; /**< Bytes from the start of the device configuration, aligned to width. */
-  uint8_t width;  /**< 1, 2 or 4 bytes. */
-};
-
 /**
  * Reset the device and wait until it says so: "Device Reset".
  *
@@ -188,19 +182,21 @@ void virtio_fail(struct virtio_device *dev);
 bool virtio_needs_reset(struct virtio_device *dev);
 
 /**
- * Read several configuration fields as one consistent snapshot: "Device Configuration Space".
+ * Read configuration fields in a row as one consistent snapshot: "Device Configuration Space".
  *
  * A modern device is read until its generation stays the same, a legacy device until two reads in
  * a row agree; both with a bound.
  *
- * @param dev    a device for which virtio_begin() succeeded
- * @param fields what to read; each field's guarding feature must have been offered
+ * @param dev    a device for which virtio_begin() succeeded; the feature that guards the fields
+ *               must have been offered
+ * @param offset bytes from the start of the device configuration, a multiple of width
+ * @param width  bytes of each field: 1, 2 or 4
  * @param count  number of fields
  * @param values count results, in CPU byte order, zero-extended
  * @return VIRTIO_OK, or VIRTIO_ERR_TIMEOUT if the configuration never held still (values undefined)
  */
-int virtio_config_read(struct virtio_device *dev, const struct virtio_config_field *fields,
-                       unsigned count, uint32_t *values);
+int virtio_config_read(struct virtio_device *dev, unsigned offset, unsigned width, unsigned count,
+                       uint32_t *values);
 
 #ifdef __cplusplus
 }
