@@ -256,7 +256,7 @@ static int init_device(struct virtioif *vif)
 {
   bool first_time = vif->tx_mem == NULL;
   const struct virtioif_memory *memory = vif->memory;
-  size_t ring_bytes = VIRTIO_NET_RING_BYTES((size_t)memory->rx_size, (size_t)memory->tx_size);
+  size_t ring_bytes = VIRTIO_NET_RING_BYTES(memory->rx_size, memory->tx_size);
   u8_t *rx_mem = (u8_t *)memory->dma + VIRTIO_ALIGN_UP(ring_bytes, VIRTIO_NET_RX_BUF_ALIGN);
   struct virtio_net_params net_params = {
       .dev = vif->net.dev,

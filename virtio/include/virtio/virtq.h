@@ -34,14 +34,15 @@ extern "C" {
 #endif
 
 /** x rounded up to a multiple of the power of two align. */
-#define VIRTIO_ALIGN_UP(x, align) (((x) + ((align)-1u)) & ~((align)-1u))
+#define VIRTIO_ALIGN_UP(x, align) (((x) + ((align)-1u)) & ~((size_t)(align)-1u))
 
-/** Offset in bytes of the used ring: descriptors, available ring with used_event, padding. */
-#define VIRTQ_USED_OFFSET(size)   VIRTIO_ALIGN_UP(16u * (size) + 6u + 2u * (size), VIRTQ_USED_ALIGN)
+/** Offset in bytes of the used ring: descriptors of 16 bytes, available ring of 2 bytes an entry
+ * with its head and used_event, padding. */
+#define VIRTQ_USED_OFFSET(size)   VIRTIO_ALIGN_UP((size_t)(size)*18u + 6u, VIRTQ_USED_ALIGN)
 
 /** Bytes of ring memory for a queue of size descriptors; a multiple of VIRTQ_ALIGN. */
 #define VIRTQ_RING_BYTES(size)                                                                     \
-  VIRTIO_ALIGN_UP(VIRTQ_USED_OFFSET(size) + 6u + 8u * (size), VIRTQ_ALIGN)
+  VIRTIO_ALIGN_UP(VIRTQ_USED_OFFSET(size) + (size_t)(size)*8u + 6u, VIRTQ_ALIGN)
 
 struct virtq_desc;
 struct virtq_avail;
