@@ -64,35 +64,42 @@ static bool is_segment(const struct virtioif *vif, const struct pbuf *p,
 }
 
 /* Of a constant length that fits a word, this is one comparison. */
-static inline bool same(const u8_t *a, const u8_t *b, size_t at, size_t bytes)
+static inline bool same(const u8_t *a, const u8_t *b, size_t bytes)
 {
-  return memcmp(a + at, b + at, bytes) == 0;
+  return memcmp(a, b, bytes) == 0;
 }
 
-static inline bool ip_matches(const u8_t *a, const u8_t *b, const struct virtioif_packet *packet)
+static inline bool ip4_matches(const u8_t *a, const u8_t *b)
 {
-  size_t ip = packet->ip_start;
-  if (packet->ipv6) {
-    return same(a, b, ip, 4) && same(a, b, ip + IP6_NEXTH, 2) && same(a, b, ip + IP6_SRC, 8) &&
-           same(a, b, ip + IP6_SRC + 8, 8) && same(a, b, ip + IP6_DEST, 8) &&
-           same(a, b, ip + IP6_DEST + 8, 8);
-  }
-  return same(a, b, ip, 2) && same(a, b, ip + IP4_FRAG, 4) && same(a, b, ip + IP4_SRC, 8);
+  return same(a, b, 2) && same(a + IP4_FRAG, b + IP4_FRAG, 4) && same(a + IP4_SRC, b + IP4_SRC, 8);
+}
+
+static inline bool ip6_matches(const u8_t *a, const u8_t *b)
+{
+  return same(a, b, 4) && same(a + IP6_NEXTH, b + IP6_NEXTH, 2) &&
+         same(a + IP6_SRC, b + IP6_SRC, 8) && same(a + IP6_SRC + 8, b + IP6_SRC + 8, 8) &&
+         same(a + IP6_DEST, b + IP6_DEST, 8) && same(a + IP6_DEST + 8, b + IP6_DEST + 8, 8);
+}
+
+static inline bool tcp_matches(const u8_t *a, const u8_t *b, size_t len)
+{
+  return same(a, b, 4) && same(a + TCP_ACKNO, b + TCP_ACKNO, 4) &&
+         same(a + TCP_DATA_OFFSET, b + TCP_DATA_OFFSET, 1) &&
+         same(a + TCP_WINDOW, b + TCP_WINDOW, 2) && same(a + TCP_URGP, b + TCP_URGP, 2) &&
+         (len == TCP_HLEN || same(a + TCP_HLEN, b + TCP_HLEN, len - TCP_HLEN));
 }
 
 /* Whether two frames differ in nothing but length, sequence number, ID, sums, PSH and FIN. */
 static inline bool headers_match(const u8_t *a, const u8_t *b, const struct segment *seg)
 {
-  size_t ip = seg->packet->ip_start;
+  const u8_t *ip_a = a + seg->packet->ip_start;
+  const u8_t *ip_b = b + seg->packet->ip_start;
   size_t tcp = seg->packet->l4_start;
-  size_t options = tcp + TCP_HLEN;
 
   /* Ethernet's header has 14 bytes, or 18 with a tag. */
-  return same(a, b, 0, 8) && same(a, b, 8, 2) && same(a, b, ip - 8, 8) &&
-         ip_matches(a, b, seg->packet) && same(a, b, tcp, 4) && same(a, b, tcp + TCP_ACKNO, 4) &&
-         same(a, b, tcp + TCP_DATA_OFFSET, 1) && same(a, b, tcp + TCP_WINDOW, 2) &&
-         same(a, b, tcp + TCP_URGP, 2) &&
-         (seg->hdr_len == options || same(a, b, options, seg->hdr_len - options));
+  return same(a, b, 8) && same(a + 8, b + 8, 2) && same(ip_a - 8, ip_b - 8, 8) &&
+         (seg->packet->ipv6 ? ip6_matches(ip_a, ip_b) : ip4_matches(ip_a, ip_b)) &&
+         tcp_matches(a + tcp, b + tcp, seg->hdr_len - tcp);
 }
 
 static bool continues(const struct virtioif_run *run, const struct pbuf *p,
@@ -131,7 +138,10 @@ static u16_t take_table(struct virtioif *vif)
   if (!has_table(vif)) {
     return VIRTIOIF_NONE;
   }
-  u16_t table = (u16_t)__builtin_ctz(vif->tx_tables_free);
+  u16_t table = 0;
+  while ((vif->tx_tables_free >> table & 1u) == 0) {
+    table++;
+  }
   vif->tx_tables_free &= vif->tx_tables_free - 1u;
   return table;
 }
@@ -230,8 +240,9 @@ static bool join_run(struct virtioif *vif, struct pbuf *p, const struct segment 
     make_large(vif);
   }
   for (int i = 0; i < pieces; i++) {
-    run->sg[run->pieces++] = sg[i];
+    run->sg[run->pieces + i] = sg[i];
   }
+  run->pieces = (u16_t)(run->pieces + pieces);
 
   u16_t slot = virtioif_txslot_pop(vif);
   pbuf_ref(p);
