@@ -60,9 +60,10 @@ static bool hdr_apart(const struct virtio_device *dev)
  * Bring-up
  */
 
+/* VIRTQ_SIZE_MAX is the largest power of two that there is in 16 bits. */
 static bool size_is_valid(uint16_t size)
 {
-  return size >= 2 && size <= VIRTQ_SIZE_MAX && (size & (size - 1u)) == 0;
+  return size >= 2 && (size & (size - 1u)) == 0;
 }
 
 static bool params_are_valid(const struct virtio_net_params *params)
