@@ -86,6 +86,11 @@
 #define LWIP_STATS 0
 #endif
 
+/* Windows of two segments leave hardly an ACK to hold back. */
+#ifndef LWIP_HOOK_TCP_INPACKET_PCB
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p) ERR_OK
+#endif
+
 /* No large frames, which windows this small do not fill. Of the rest the least that each can be;
  * with as many buffers as descriptors received frames are copied, so that all stay in the queue. */
 #ifndef VIRTIOIF_TSO
