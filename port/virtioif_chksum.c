@@ -9,6 +9,7 @@
 #include "lwip/arch.h"
 #include "lwip/def.h"
 #include "lwip/prot/ip4.h"
+#include "virtioif_headers.h"
 #include "virtioif_priv.h"
 #include <string.h>
 
@@ -71,13 +72,6 @@ static u64_t sum_ip4_header(const u8_t *at)
   return (u64_t)words[0] + words[1] + words[2] + words[3] + words[4];
 }
 
-/* Adding both halves of a word crosswise leaves their sum, with the carry, in the upper one. */
-static u16_t fold(u64_t sum)
-{
-  u32_t half = (u32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
-  return (u16_t)((half + (half << 16 | half >> 16)) >> 16);
-}
-
 static u64_t sum_any(const u8_t *at, unsigned len)
 {
   unsigned head = LWIP_MIN(len, (unsigned)(-(uintptr_t)at & 7u));
@@ -97,5 +91,5 @@ u16_t virtioif_chksum(const void *data, int len)
   const u8_t *at = (const u8_t *)data;
   bool is_ip4_header = len == IP_HLEN && ((uintptr_t)at & 3u) == 0;
 
-  return fold(is_ip4_header ? sum_ip4_header(at) : sum_any(at, (unsigned)len));
+  return fold_sum(is_ip4_header ? sum_ip4_header(at) : sum_any(at, (unsigned)len));
 }

@@ -90,10 +90,7 @@ static inline u16_t pseudo_sum(const u8_t *frame, const struct virtioif_packet *
   u64_t sum = packet->ipv6 ? sum_words(ip + IP6_SRC, 8) : sum_words(ip + IP4_SRC, 2);
 
   sum += lwip_htons((u16_t)packet->proto) + (u64_t)lwip_htons(l4_len);
-  sum = (sum & 0xffffffffu) + (sum >> 32);
-  sum = (sum & 0xffffu) + (sum >> 16);
-  sum = (sum & 0xffffu) + (sum >> 16);
-  return (u16_t)((sum & 0xffffu) + (sum >> 16));
+  return fold_sum(sum);
 }
 
 u16_t virtioif_pseudo_sum(const u8_t *frame, const struct virtioif_packet *packet, u16_t l4_len)

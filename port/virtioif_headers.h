@@ -78,4 +78,12 @@ static inline void put_be16(u8_t *at, u16_t value)
   put16(at, lwip_htons(value));
 }
 
+/** The ones' complement sum of the 16-bit words in sum. Adding both halves of a number crosswise
+ * leaves their sum, with the carry, in the upper half. */
+static inline u16_t fold_sum(u64_t sum)
+{
+  u32_t half = (u32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
+  return (u16_t)((half + (half << 16 | half >> 16)) >> 16);
+}
+
 #endif /* VIRTIOIF_HEADERS_H */
