@@ -296,7 +296,7 @@ static void adopt_device(struct virtioif *vif)
 static void post_buffers(struct virtioif *vif)
 {
   u16_t all = vif->memory->rx_buffers;
-  u16_t queued = (u16_t)(vif->net.rx.size / (vif->net.header_apart ? 2u : 1u));
+  u16_t queued = (u16_t)(vif->net.rx.size / (virtio_net_header_is_apart(&vif->net) ? 2u : 1u));
 
   vif->rx_held_max = (u16_t)(all - LWIP_MIN(all, queued));
   virtioif_rx_refill(vif);

@@ -160,7 +160,7 @@ void virtioif_tso_init(struct virtioif *vif)
   /* "Indirect Descriptors": no chain is longer than the queue, even in a table. */
   vif->tso_pieces_max = LWIP_MIN(LWIP_MIN(wanted, VIRTIOIF_TSO_PIECES), vif->net.tx.size);
   vif->tso =
-      !vif->net.header_apart && vif->net.tx.size > 2 &&
+      !virtio_net_header_is_apart(&vif->net) && vif->net.tx.size > 2 &&
       (virtioif_has(vif, VIRTIO_NET_F_HOST_TSO4) || virtioif_has(vif, VIRTIO_NET_F_HOST_TSO6));
 }
 
@@ -204,9 +204,10 @@ static bool open_run(struct virtioif *vif, struct pbuf *p, const struct segment 
 static void make_large(struct virtioif *vif)
 {
   struct virtioif_run *run = &vif->run;
+  u8_t *frame = virtioif_txslot_frame(vif, run->first_slot);
+  u32_t hdr_bytes = virtio_net_hdr_bytes(&vif->net);
 
-  run->sg[0] = (struct virtq_sg){virtioif_txslot_frame(vif, run->first_slot) - vif->net.hdr_bytes,
-                                 (u32_t)vif->net.hdr_bytes + run->hdr_len};
+  run->sg[0] = (struct virtq_sg){frame - hdr_bytes, hdr_bytes + run->hdr_len};
   (void)virtioif_tx_pieces(run->first, run->hdr_len, &run->sg[1], run->payload_pieces);
   run->pieces = (u16_t)(1 + run->payload_pieces);
   vif->memory->txslots[run->first_slot].table = take_table(vif);

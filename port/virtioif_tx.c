@@ -151,9 +151,10 @@ bool virtioif_tx_make_room(struct virtioif *vif, unsigned pieces)
 static bool has_headroom(const struct virtioif *vif, const struct pbuf *p)
 {
   const u8_t *start = (const u8_t *)p + LWIP_MEM_ALIGN_SIZE(sizeof(struct pbuf));
-  return !vif->net.header_apart && p->ref == 1 && (p->flags & PBUF_FLAG_IS_CUSTOM) == 0 &&
+  return !virtio_net_header_is_apart(&vif->net) && p->ref == 1 &&
+         (p->flags & PBUF_FLAG_IS_CUSTOM) == 0 &&
          (p->type_internal & PBUF_TYPE_FLAG_STRUCT_DATA_CONTIGUOUS) != 0 &&
-         (const u8_t *)p->payload >= start + vif->net.hdr_bytes;
+         (const u8_t *)p->payload >= start + virtio_net_hdr_bytes(&vif->net);
 }
 
 int virtioif_tx_pieces(struct pbuf *p, u16_t offset, struct virtq_sg *sg, unsigned max)
@@ -178,7 +179,7 @@ int virtioif_tx_pieces(struct pbuf *p, u16_t offset, struct virtq_sg *sg, unsign
 static unsigned map_frame(const struct virtioif *vif, struct pbuf *p, u8_t *slot_hdr,
                           struct virtq_sg *sg)
 {
-  u32_t hdr_bytes = vif->net.hdr_bytes;
+  u32_t hdr_bytes = virtio_net_hdr_bytes(&vif->net);
   struct pbuf *rest = p;
 
   if (has_headroom(vif, p)) {
@@ -225,7 +226,7 @@ unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p,
                               const struct virtioif_packet *packet, u16_t slot, struct virtq_sg *sg,
                               struct virtio_net_offload *offload)
 {
-  u8_t *slot_hdr = virtioif_txslot_frame(vif, slot) - vif->net.hdr_bytes;
+  u8_t *slot_hdr = virtioif_txslot_frame(vif, slot) - virtio_net_hdr_bytes(&vif->net);
   struct virtioif_txslot *s = &vif->memory->txslots[slot];
   unsigned count = 0;
 
@@ -253,8 +254,8 @@ unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p,
 /* Send a short frame from a copy in the slot, behind its header. */
 static err_t send_short(struct virtioif *vif, struct pbuf *p, const struct virtioif_packet *packet)
 {
-  u32_t hdr_bytes = vif->net.hdr_bytes;
-  unsigned count = vif->net.header_apart ? 2 : 1;
+  u32_t hdr_bytes = virtio_net_hdr_bytes(&vif->net);
+  unsigned count = virtio_net_header_is_apart(&vif->net) ? 2 : 1;
   struct virtio_net_offload offload;
 
   if (!virtioif_tx_make_room(vif, count)) {

@@ -155,14 +155,14 @@ static uint16_t clamp_size(uint16_t wanted, uint32_t max)
 static int init_queue(struct virtio_net *net, struct virtq *vq, struct virtq_params *params)
 {
   uint32_t max = net->dev->ops->queue_max(net->dev, params->index);
-  unsigned least = net->header_apart ? 2 : 1;
+  unsigned least = virtio_net_header_is_apart(net) ? 2 : 1;
 
   params->size = clamp_size(params->size, max);
   if (params->size < least) {
     return VIRTIO_ERR_DEVICE;
   }
   params->event_idx = virtio_has(net->dev, VIRTIO_F_EVENT_IDX);
-  params->native_endian = net->dev->legacy;
+  params->native_endian = virtio_is_legacy(net->dev);
   virtq_init(vq, params);
   struct virtq_placement at = virtq_placement(vq);
   return net->dev->ops->queue_enable(net->dev, params->index, &at);
@@ -244,15 +244,16 @@ static uint8_t *rx_frame(const struct virtio_net *net, uint16_t buffer)
 
 int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer)
 {
+  uint32_t header_bytes = virtio_net_hdr_bytes(net);
   uint8_t *frame = rx_frame(net, buffer);
-  uint8_t *hdr = frame - net->hdr_bytes;
+  uint8_t *hdr = frame - header_bytes;
 
-  virtio_hal_cache_invalidate(hdr, net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX);
-  if (net->header_apart) {
-    struct virtq_sg apart[] = {{hdr, net->hdr_bytes}, {frame, VIRTIO_NET_RX_FRAME_MAX}};
+  virtio_hal_cache_invalidate(hdr, header_bytes + VIRTIO_NET_RX_FRAME_MAX);
+  if (virtio_net_header_is_apart(net)) {
+    struct virtq_sg apart[] = {{hdr, header_bytes}, {frame, VIRTIO_NET_RX_FRAME_MAX}};
     return virtq_add(&net->rx, apart, 0, 2, buffer);
   }
-  struct virtq_sg whole = {hdr, net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX};
+  struct virtq_sg whole = {hdr, header_bytes + VIRTIO_NET_RX_FRAME_MAX};
   return virtq_add_one(&net->rx, whole, true, buffer);
 }
 
@@ -268,7 +269,7 @@ static void swap_offload(struct virtio_net_offload *offload, bool native)
 /* Copied out once; the device may change its mind afterwards. */
 static void read_hdr(const struct virtio_net *net, const uint8_t *at, struct virtio_net_rx *rx)
 {
-  bool native = net->dev->legacy;
+  bool native = virtio_is_legacy(net->dev);
 
   memcpy(&rx->offload, at, sizeof(rx->offload));
   swap_offload(&rx->offload, native);
@@ -293,11 +294,12 @@ int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *rx)
   rx->data = rx_frame(net, done.token);
   rx->len = 0;
 
-  uint32_t least = net->hdr_bytes + VIRTIO_NET_ETH_HDR_BYTES;
-  uint32_t most = net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX;
+  uint32_t header_bytes = virtio_net_hdr_bytes(net);
+  uint32_t least = header_bytes + VIRTIO_NET_ETH_HDR_BYTES;
+  uint32_t most = header_bytes + VIRTIO_NET_RX_FRAME_MAX;
   if (done.len >= least && done.len <= most) {
-    uint8_t *hdr = rx->data - net->hdr_bytes;
-    rx->len = (uint16_t)(done.len - net->hdr_bytes);
+    uint8_t *hdr = rx->data - header_bytes;
+    rx->len = (uint16_t)(done.len - header_bytes);
     virtio_hal_cache_invalidate(hdr, done.len);
     read_hdr(net, hdr, rx);
   }
@@ -313,9 +315,9 @@ int virtio_net_rx_take_more(struct virtio_net *net, struct virtio_net_rx *rx)
     return got;
   }
   rx->buffer = done.token;
-  rx->data = rx_frame(net, done.token) - net->hdr_bytes;
+  rx->data = rx_frame(net, done.token) - virtio_net_hdr_bytes(net);
   rx->len = 0;
-  if (done.len <= net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX) {
+  if (done.len <= virtio_net_hdr_bytes(net) + VIRTIO_NET_RX_FRAME_MAX) {
     rx->len = (uint16_t)done.len;
     virtio_hal_cache_invalidate(rx->data, done.len);
   }
@@ -331,9 +333,9 @@ static void write_hdr(const struct virtio_net *net, uint8_t *at,
 {
   struct virtio_net_offload hdr = *offload;
 
-  swap_offload(&hdr, net->dev->legacy);
+  swap_offload(&hdr, virtio_is_legacy(net->dev));
   memcpy(at, &hdr, sizeof(hdr));
-  if (net->hdr_bytes > HDR_BYTES_SHORT) {
+  if (virtio_net_hdr_bytes(net) > HDR_BYTES_SHORT) {
     memset(at + HDR_NUM_BUFFERS, 0, VIRTIO_NET_HDR_BYTES_MAX - HDR_BYTES_SHORT);
   }
 }

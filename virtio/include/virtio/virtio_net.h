@@ -132,6 +132,19 @@ struct virtio_net {
   uint16_t mtu;              /**< The device's IP MTU, 68 to VIRTIO_NET_MTU_MAX; 0 if none. */
 };
 
+/** Length in bytes of struct virtio_net_hdr as negotiated. A constant without the legacy interface.
+ */
+static inline uint32_t virtio_net_hdr_bytes(const struct virtio_net *net)
+{
+  return VIRTIO_LEGACY ? net->hdr_bytes : VIRTIO_NET_HDR_BYTES_MAX;
+}
+
+/** True if the header needs a descriptor of its own. Never without the legacy interface. */
+static inline bool virtio_net_header_is_apart(const struct virtio_net *net)
+{
+  return VIRTIO_LEGACY && net->header_apart;
+}
+
 /** A receive buffer that the device has filled. */
 struct virtio_net_rx {
   uint16_t buffer;  /**< Which receive buffer: the caller's again. */
