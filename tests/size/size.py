@@ -4,9 +4,10 @@
   python3 tests/size/size.py --update   measure, print, make that the baseline
   python3 tests/size/size.py --images   whole images of the app echo, from build/<board>
 
-The objects are compiled here, one by one, for the boards' processors but without their own options
-and without link-time optimization. An object, all of them, or a piece of memory that grew by more
-than 3 % fails; growth that is wanted is committed with --update.
+Code is counted as an image of a board gets it: compiled with the board's options, linked with
+--gc-sections from what virtioif.h's "Usage" and lwIP call, but without link-time optimization. All
+that driver and port call beyond themselves is a label. A source, all of them, or a piece of memory
+that grew by more than 3 % fails; growth that is wanted is committed with --update.
 
 Exit codes: 0 all is well, 1 something grew, 2 a tool or an image is missing, 77 the baseline is
 another compiler's, so NOT RUN.
@@ -41,8 +42,9 @@ AIMS = {("riscv64 -O2", "all features"): 14 * 1024, ("riscv64 -Os", "smallest"):
 
 @dataclass(frozen=True)
 class Target:
-    """A processor and a way to optimize for it."""
+    """A board's processor and a way to optimize for it."""
 
+    board: str
     toolchain: str
     prefix: str
     package: str
@@ -62,19 +64,34 @@ class Configuration:
     rings: tuple[int, int, int]  # receive and transmit descriptors, receive buffers
 
 
-RISCV = ("riscv64-unknown-elf", "riscv64-unknown-elf-", "gcc-riscv64-unknown-elf")
-ARM = ("aarch64-linux-gnu", "aarch64-linux-gnu-", "gcc-aarch64-linux-gnu")
+RISCV = (
+    "qemu_virt_riscv64", "riscv64-unknown-elf", "riscv64-unknown-elf-", "gcc-riscv64-unknown-elf",
+)  # fmt: skip
+ARM = (
+    "qemu_virt_aarch64", "aarch64-linux-gnu", "aarch64-linux-gnu-", "gcc-aarch64-linux-gnu",
+)  # fmt: skip
 TARGETS = [Target(*RISCV, "-O2"), Target(*RISCV, "-Os"), Target(*ARM, "-O2"), Target(*ARM, "-Os")]
 
+MINIMAL = "port/lwipopts/minimal"
 NO_LEGACY = ("-DVIRTIO_LEGACY=0",)
+NO_OFFLOAD = ("-DLWIP_CHECKSUM_CTRL_PER_NETIF=0",)
 CONFIGURATIONS = [
     Configuration("all features", "port/lwipopts", (), (64, 64, 128)),
     Configuration("no legacy", "port/lwipopts", NO_LEGACY, (64, 64, 128)),
-    Configuration("smallest", "port/lwipopts/minimal", NO_LEGACY, (8, 8, 8)),
+    Configuration("minimal", MINIMAL, NO_LEGACY, (8, 8, 8)),
+    Configuration("smallest", MINIMAL, NO_LEGACY + NO_OFFLOAD, (8, 8, 8)),
 ]
 
+# What a program calls, and what lwIP calls is added to it.
+USED = ["virtio_mmio_probe", "virtioif_init", "virtioif_poll", "virtioif_isr", "virtioif_idle"]
+# Those of lwIP's sources that call the port.
+CALLERS = ["core/inet_chksum.c", "core/ipv4/ip4.c", "core/ipv6/ip6.c", "core/tcp_in.c"]
+
 # What no interface needs: measured, and held against the baseline, but not a part of "all".
-APART = {"virtio/virtio_rng.c"}
+APART = {"virtio/virtio_rng.c": "virtio_rng_read"}
+# All code, if a program called every function that there is.
+EVERYTHING = "all there is to call"
+BESIDE = {*APART, EVERYTHING}
 
 # All that one interface takes, as a program would write it.
 PROBE = """
@@ -128,35 +145,96 @@ def sources(folder: str) -> list[Path]:
     return sorted((TOP / folder).glob("*.c"))
 
 
+def board_options(board: str) -> list[str]:
+    """The compiler options that the board adds to those of its toolchain."""
+    text = (TOP / "examples" / "board" / board / "board.cmake").read_text()
+    match = re.search(r"set\(BOARD_COMPILE_OPTIONS(.*?)\)\n", text, flags=re.S)
+    assert match, "no BOARD_COMPILE_OPTIONS in board.cmake"
+    return re.findall(r"(?<![\w-])-[fm][\w=-]+", match[1])
+
+
 def compiler(target: Target, config: Configuration, lwip: Path) -> list[str]:
-    """The command that compiles for a target, with the options of its toolchain file."""
+    """The command that compiles for a target, with the options of its toolchain file and board."""
     text = (TOP / "cmake" / "toolchains" / f"{target.toolchain}.cmake").read_text()
     match = re.search(r'CMAKE_C_FLAGS_INIT\s+"([^"]*)"', text)
     assert match, "no CMAKE_C_FLAGS_INIT in the toolchain file"
     return [
-        tool(target, "gcc"), *match[1].split(), "-std=c11", target.optimize, "-DNDEBUG",
+        tool(target, "gcc"), *match[1].split(), *board_options(target.board), "-std=c11",
+        target.optimize, "-DNDEBUG",
         "-fno-asynchronous-unwind-tables", "-fno-unwind-tables",  # dropped by the linker script
         *config.definitions, f"-I{TOP}/virtio/include", f"-I{TOP / config.opts}",
         f"-I{TOP}/port/include", "-isystem", f"{lwip}/src/include",
     ]  # fmt: skip
 
 
-def object_bytes(target: Target, path: Path) -> tuple[int, int]:
-    """Code with constants, and variables, of an object or image."""
-    text, data, bss = output([tool(target, "size"), str(path)]).splitlines()[1].split()[:3]
-    return int(text), int(data) + int(bss)
+def undefined(target: Target, objects: Sequence[Path]) -> set[str]:
+    """What these objects call and do not have, each by itself."""
+    lines = output([tool(target, "nm"), "-u", *map(str, objects)]).splitlines()
+    return {line.split()[1] for line in lines if line.strip().startswith("U ")}
+
+
+def called_by_lwip(target: Target, command: Sequence[str], lwip: Path, folder: Path) -> set[str]:
+    """The functions of the port that lwIP calls in a configuration."""
+    objects = []
+    for name in CALLERS:
+        objects.append(folder / f"lwip_{Path(name).stem}.o")
+        output([*command, "-c", f"{lwip}/src/{name}", "-o", str(objects[-1])])
+    return {name for name in undefined(target, objects) if name.startswith("virtioif_")}
+
+
+CODE = ".text .text.* .rodata .rodata.* .srodata .srodata.*"
+VARIABLES = ".data .data.* .sdata .sdata.* .bss .bss.* .sbss .sbss.* COMMON"
+
+
+def linker_script(objects: dict[str, Path]) -> str:
+    """A section for each source's code, one for its variables, and one for the labels."""
+    lines = []
+    for name, path in objects.items():
+        lines.append(f'"{name}" : {{ *{path.name}({CODE}) }}')
+        lines.append(f'"{name} variables" : {{ *{path.name}({VARIABLES}) }}')
+    lines.append(".outside : { *(.outside) }")
+    return "SECTIONS\n{\n. = 0x80000000;\n" + "\n".join(lines) + "\n}\n"
+
+
+def link(
+    target: Target, objects: dict[str, Path], labels: Path, roots: Sequence[str]
+) -> dict[str, int]:
+    """Bytes of code and variables of each source in an image; without roots all of them."""
+    script = labels.with_suffix(".ld")
+    script.write_text(linker_script(objects))
+    made = labels.with_suffix(".elf")
+    gc = ["--gc-sections", *(f"--undefined={root}" for root in roots)] if roots else []
+    output([tool(target, "ld"), "-T", str(script), "-e", USED[0], *gc,
+            *map(str, objects.values()), str(labels), "-o", str(made)])  # fmt: skip
+    sizes = {}
+    for line in output([tool(target, "size"), "-A", str(made)]).splitlines():
+        match = re.match(r"((?:virtio|port)/\S+\.c(?: variables)?) +(\d+)", line)
+        if match:
+            sizes[match[1]] = int(match[2])
+    return sizes
 
 
 def measure_one(target: Target, config: Configuration, lwip: Path, folder: Path) -> dict[str, int]:
-    """Bytes of each object of one configuration, and of the memory of one interface."""
+    """Bytes of each source of one configuration, and of the memory of one interface."""
     command = compiler(target, config, lwip)
-    sizes = {}
+    objects = {}
     for path in [*sources("virtio"), *sources("port")]:
-        made = folder / f"{path.stem}.o"
+        made = folder / f"{path.parent.name}_{path.stem}.o"
         output([*command, "-c", str(path), "-o", str(made)])
-        text, variables = object_bytes(target, made)
-        sizes[f"{path.parent.name}/{path.name}"] = text
-        sizes[f"{path.parent.name}/{path.name} variables"] = variables
+        objects[f"{path.parent.name}/{path.name}"] = made
+    whole = folder / "whole.o"
+    output([tool(target, "ld"), "-r", *map(str, objects.values()), "-o", str(whole)])
+    labels = folder / "labels.o"
+    text = '.section .outside, "ax"\n'
+    for name in sorted(undefined(target, [whole])):
+        text += f".balign 16\n.globl {name}\n{name}:\n.zero 16\n"
+    output([*command, "-x", "assembler", "-c", "-", "-o", str(labels)], text)
+
+    roots = [*USED, *APART.values(), *sorted(called_by_lwip(target, command, lwip, folder))]
+    sizes = link(target, objects, labels, roots)
+    everything = link(target, objects, labels, [])
+    sizes[EVERYTHING] = total(everything, ram=False)
+
     probe = folder / "probe.o"
     text = PROBE.format(*config.rings)
     output([*command, "-fno-common", "-x", "c", "-c", "-", "-o", str(probe)], text)
@@ -164,7 +242,7 @@ def measure_one(target: Target, config: Configuration, lwip: Path, folder: Path)
         name, _, _, size = (line.split() + ["0"])[:4]
         if name in PROBE_PARTS:
             sizes[f"RAM: {PROBE_PARTS[name]}"] = int(size, 16)
-    sizes |= {name: sizes.pop(name) for name in sorted(APART)}
+    sizes |= {name: sizes.pop(name) for name in [*sorted(APART), EVERYTHING]}
     return {name: size for name, size in sizes.items() if size > 0}
 
 
@@ -220,7 +298,7 @@ def is_ram(name: str) -> bool:
 
 def total(sizes: dict[str, int], ram: bool) -> int:
     """All code, or all memory, of an interface."""
-    return sum(sizes[name] for name in names(sizes, ram) if name not in APART)
+    return sum(sizes[name] for name in names(sizes, ram) if name not in BESIDE)
 
 
 def print_sizes(sizes: Sizes) -> None:
@@ -231,10 +309,10 @@ def print_sizes(sizes: Sizes) -> None:
         rows: list[list[object]] = [
             [name, *(by_config[c.name].get(name, 0) for c in CONFIGURATIONS)] for name in objects
         ]
-        apart = [row for row in rows if row[0] in APART]
-        rows = [row for row in rows if row[0] not in APART]
+        beside = [row for row in rows if row[0] in BESIDE]
+        rows = [row for row in rows if row[0] not in BESIDE]
         rows.append(["all", *(total(by_config[c.name], ram=False) for c in CONFIGURATIONS)])
-        rows += [[f"apart: {name}", *numbers] for name, *numbers in apart]
+        rows += [[f"apart: {name}", *numbers] for name, *numbers in beside]
         print_table(["", *(c.name for c in CONFIGURATIONS)], rows)
     for (target, config), aim in AIMS.items():
         text = total(sizes[target][config], ram=False)
