@@ -102,7 +102,7 @@ static err_t echo_sent(void *arg, struct tcp_pcb *pcb, u16_t bytes)
 
   LWIP_UNUSED_ARG(bytes);
   echo->polls = 0;
-  return echo_send(echo, pcb);
+  return echo->waiting != NULL ? echo_send(echo, pcb) : ERR_OK;
 }
 
 static err_t echo_poll(void *arg, struct tcp_pcb *pcb)
