@@ -35,9 +35,10 @@ _start:
 at_el1:
         ldr     x0, =0xff00             // attribute 0: Device-nGnRnE, 1: Normal write-back
         msr     mair_el1, x0
-        ldr     x0, =0x200803519        // 39-bit addresses, 4 KiB pages, walks cached and inner
+        ldr     x0, =0x200803521        // 31-bit addresses, 4 KiB pages, walks cached and inner
         msr     tcr_el1, x0             // shareable, no TTBR1, physical addresses up to 40 bits
         adrp    x0, level1
+        add     x0, x0, :lo12:level1
         msr     ttbr0_el1, x0
         tlbi    vmalle1
         ic      iallu
@@ -63,14 +64,10 @@ park:
         b       park
         .ltorg
 
-        // Flat map. The level below maps the first GiB in blocks of 2 MiB: the flash at 0 is left
-        // out, so that a null pointer faults, and the rest is devices.
+        // Flat map of 2 GiB. The level below maps the first one in blocks of 2 MiB: the flash at 0
+        // is left out, so that a null pointer faults, and the rest is devices.
         .section .rodata.tables, "a"
         .balign 4096
-level1:
-        .quad   level2 + 3              // 0: table
-        .quad   0x40000000 + 0x705      // 1 GiB: RAM, Normal, inner shareable, accessed
-        .fill   510, 8, 0
 level2:
         .fill   64, 8, 0                // 0 to 128 MiB
         .set    address, 0x08000000
@@ -78,6 +75,10 @@ level2:
         .quad   address + 0x60000000000401      // Device, accessed, never executed
         .set    address, address + 0x200000
         .endr
+        .balign 64
+level1:
+        .quad   level2 + 3              // 0: table
+        .quad   0x40000000 + 0x705      // 1 GiB: RAM, Normal, inner shareable, accessed
 
         // 0x80 bytes an entry: synchronous, IRQ, FIQ, SError, from each of four origins. Only the
         // second group is for here: EL1 on its own stack.
