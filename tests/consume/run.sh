@@ -222,7 +222,7 @@ way_readme() {
     count=$((count + 1))
     options=(-I "$top/port/lwipopts")
     if grep -qE 'tcpip|sys_thread' "$block"; then
-      options+=(-DNO_SYS=0 -DSYS_LIGHTWEIGHT_PROT=1 -DTCPIP_MBOX_SIZE=8 -iquote "$system")
+      options+=(-DNO_SYS=0 -iquote "$system")
     fi
     cc -std=c11 -Wall -Wextra -Werror -fsyntax-only "${options[@]}" -I "$top/virtio/include" \
       -isystem "$lwip/src/include" -isystem "$top/port/include" "$block" ||

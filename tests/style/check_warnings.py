@@ -26,8 +26,7 @@ OPTION_SETS = {
     "no loopback": "-DLWIP_HAVE_LOOPIF=0 -DLWIP_NETIF_LOOPBACK=0",
     "no multicast": "-DLWIP_IGMP=0 -DLWIP_IPV6_MLD=0",
     "no timers": "-DLWIP_TIMERS=0",
-    "threads": "-DNO_SYS=0 -DSYS_LIGHTWEIGHT_PROT=1 -DTCPIP_MBOX_SIZE=8"
-    " -iquote {lwip}/contrib/ports/unix/port/include",
+    "threads": "-DNO_SYS=0 -iquote {lwip}/contrib/ports/unix/port/include",
     "debug": "-DVIRTIOIF_DEBUG=LWIP_DBG_ON -DLWIP_DEBUG=1",
     "release": "-DNDEBUG",
 }

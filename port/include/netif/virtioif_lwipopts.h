@@ -1,8 +1,8 @@
 /*
  * virtioif_lwipopts.h: defaults for lwIP's options as virtioif's examples and tests use them: no
- * operating system, IPv4 and IPv6, DHCP, TCP and UDP. Each holds only if it is not defined yet: a
- * lwipopts.h of your own defines what should differ and includes this file at its end. What
- * virtioif itself asks of these options: port/README.md.
+ * operating system (NO_SYS=0 works too), IPv4 and IPv6, DHCP, TCP and UDP. Each holds only if it is
+ * not defined yet: a lwipopts.h of your own defines what should differ and includes this file at
+ * its end. What virtioif itself asks of these options: port/README.md.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -13,6 +13,7 @@
 #ifndef NO_SYS
 #define NO_SYS 1
 #endif
+#if NO_SYS
 #ifndef LWIP_NETCONN
 #define LWIP_NETCONN 0
 #endif
@@ -21,6 +22,25 @@
 #endif
 #ifndef SYS_LIGHTWEIGHT_PROT
 #define SYS_LIGHTWEIGHT_PROT 0
+#endif
+#else
+/* An operating system: netconns, sockets and SYS_LIGHTWEIGHT_PROT are on in lwIP, but its mailboxes
+ * have no room. */
+#ifndef TCPIP_MBOX_SIZE
+#define TCPIP_MBOX_SIZE 16
+#endif
+#ifndef DEFAULT_RAW_RECVMBOX_SIZE
+#define DEFAULT_RAW_RECVMBOX_SIZE 16
+#endif
+#ifndef DEFAULT_UDP_RECVMBOX_SIZE
+#define DEFAULT_UDP_RECVMBOX_SIZE 16
+#endif
+#ifndef DEFAULT_TCP_RECVMBOX_SIZE
+#define DEFAULT_TCP_RECVMBOX_SIZE 16
+#endif
+#ifndef DEFAULT_ACCEPTMBOX_SIZE
+#define DEFAULT_ACCEPTMBOX_SIZE 16
+#endif
 #endif
 
 /* What virtioif uses. Receive buffers are custom pbufs; the room in front of an outgoing frame

@@ -6,17 +6,8 @@
 #ifndef RTOS_LWIPOPTS_H
 #define RTOS_LWIPOPTS_H
 
-#define NO_SYS                    0
-#define SYS_LIGHTWEIGHT_PROT      1 /* whoever uses a pbuf last frees it, in any thread */
-#define LWIP_TCPIP_CORE_LOCKING   1
-#define LWIP_NETCONN              1
-#define LWIP_SOCKET               1
-#define LWIP_COMPAT_SOCKETS       0
-#define TCPIP_MBOX_SIZE           16
-#define DEFAULT_TCP_RECVMBOX_SIZE 16
-#define DEFAULT_UDP_RECVMBOX_SIZE 16
-#define DEFAULT_RAW_RECVMBOX_SIZE 16
-#define DEFAULT_ACCEPTMBOX_SIZE   16
+#define NO_SYS              0
+#define LWIP_COMPAT_SOCKETS 0
 
 /* What the other macros of core locking are is in the system's sys_arch.h. */
 void sys_check_core_locking(void);

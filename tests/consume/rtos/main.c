@@ -12,6 +12,10 @@
 #include "netif/virtioif.h"
 #include "virtio/virtio_mmio.h"
 
+_Static_assert(SYS_LIGHTWEIGHT_PROT &&LWIP_SOCKET &&TCPIP_MBOX_SIZE > 0 &&
+                   DEFAULT_TCP_RECVMBOX_SIZE > 0 && DEFAULT_ACCEPTMBOX_SIZE > 0,
+               "virtioif_lwipopts.h with NO_SYS=0: what threads and sockets want");
+
 /* task.c */
 void nic_interrupt(void);
 void nic_task(void *arg);
