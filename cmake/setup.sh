@@ -29,6 +29,13 @@ setup_die() {
   exit "$code"
 }
 
+# A line for setup_die if the disk is nearly full, which a log on that disk may be too short to tell.
+setup_disk_hint() {
+  local free_mb
+  free_mb=$(df -Pm -- "$setup_root" 2>/dev/null | awk 'NR == 2 { print $4 }')
+  [[ -z $free_mb ]] || ((free_mb >= 64)) || printf 'only %d MB are free on that disk\n' "$free_mb"
+}
+
 setup_have() {
   command -v -- "$1" >/dev/null 2>&1
 }
@@ -84,8 +91,11 @@ setup_trap_signals() {
 
 # One set-up at a time in this tree. setup_unlock ends it.
 setup_lock() {
+  local hint=()
   if ! { mkdir -p "$setup_dir" && : >>"$setup_dir/lock"; } 2>/dev/null; then
-    setup_die 2 "cannot write below $setup_root/build" "make it yours: chown -R, or remove it"
+    mapfile -t hint < <(setup_disk_hint)
+    setup_die 2 "cannot write below $setup_root/build" "${hint[@]}" \
+      "make it yours with chown -R, or work in a copy of the tree"
   fi
   exec {setup_lock_fd}>>"$setup_dir/lock"
   if ! flock -n "$setup_lock_fd"; then
@@ -369,7 +379,9 @@ setup_lwip() {
 }
 
 setup_lwip_failed() {
-  setup_die 2 "$1" "(all of it: $setup_dir/lwip.log)" \
+  local hint=()
+  mapfile -t hint < <(setup_disk_hint)
+  setup_die 2 "$1" "(all of it: $setup_dir/lwip.log)" "${hint[@]}" \
     "try again when the network is back, or fill the folder yourself:" \
     "git submodule update --init lwip" \
     "or unpack lwIP 2.2.1 (tag STABLE-2_2_1_RELEASE) into $setup_lwip_dir"
@@ -481,6 +493,8 @@ setup_run_build() {
 
 # Shows the first error of a build, or else how the log ends.
 setup_build_failed() {
+  local hint=()
+  mapfile -t hint < <(setup_disk_hint)
   sed -n '/^FAILED: /,$p' "$2" | grep . | head -n 40 >&2 || tail -n 40 "$2" >&2
-  setup_die 1 "$1 failed (all of it: $2)"
+  setup_die 1 "$1 failed (all of it: $2)" "${hint[@]}"
 }

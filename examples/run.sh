@@ -110,6 +110,7 @@ parse_arguments() {
 set_option() {
   case $1 in
     --board | --app | --transport | --http-port | --echo-port | --netdev | --static) ;;
+    --build-only | --help) usage_error "$1 takes no value" ;;
     *) usage_error "there is no option $1" ;;
   esac
   [[ -n ${2:-} ]] || usage_error "$1 wants a value"

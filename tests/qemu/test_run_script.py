@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,10 +28,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, script: str = SCRIPT) -> subprocess.CompletedProcess[str]:
     """Run the script to its end."""
     return subprocess.run(
-        [SCRIPT, *arguments], check=False, capture_output=True, text=True,
+        [script, *arguments], check=False, capture_output=True, text=True,
         stdin=subprocess.DEVNULL, timeout=HANG_LIMIT_S * 5,
     )  # fmt: skip
 
@@ -135,6 +136,7 @@ def test_help_names_every_option() -> None:
         ["--static", "10.0.2.15"],
         ["--static", "10.0.2.15/33"],
         ["--http-port", "9000", "--echo-port", "9000"],
+        ["--build-only=yes"],
     ],
     ids=" ".join,
 )
@@ -169,6 +171,38 @@ def test_an_emulator_that_is_not_there_is_named_and_the_exit_code_is_2(
     done = run("--board", machine.board, "--http-port", "0", "--echo-port", "0")
     assert done.returncode == 2
     assert variable in done.stderr and "/nowhere/qemu" in done.stderr
+
+
+def script_in(tree: Path) -> str:
+    """Put into the folder all that a build takes. Returns the path of the script in it."""
+    for name in ("examples", "cmake", "port", "virtio"):
+        shutil.copytree(REPO / name, tree / name)
+    for name in ("CMakeLists.txt", "CMakePresets.json"):
+        shutil.copy(REPO / name, tree)
+    (tree / "lwip").symlink_to(REPO / "lwip")
+    return str(tree / "examples" / "run.sh")
+
+
+def test_a_tree_that_it_cannot_write_to_is_named_and_the_exit_code_is_2(tmp_path: Path) -> None:
+    script = script_in(tmp_path)
+    (tmp_path / "build").touch()  # root may write to all folders, and to none in its place
+    done = run("--build-only", script=script)
+    assert done.returncode == 2
+    assert f"{tmp_path}/build" in done.stderr and "chown" in done.stderr
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    script_in(tmp_path)
+    inside = (
+        "mount -t tmpfs -o size=3m none /mnt && cp -R . /mnt/tree && "
+        "! cat /dev/zero 2>&- >/mnt/fill && exec /mnt/tree/examples/run.sh --build-only"
+    )
+    command = ["unshare", "--map-root-user", "--mount", "bash", "-c", inside]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=tmp_path, timeout=HANG_LIMIT_S
+    )
+    assert done.returncode != 0
+    assert "only 0 MB are free on that disk" in done.stderr, done.stderr
 
 
 @pytest.mark.any_transport
