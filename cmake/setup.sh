@@ -89,14 +89,18 @@ setup_trap_signals() {
   trap 'setup_on_signal HUP 129' HUP
 }
 
-# One set-up at a time in this tree. setup_unlock ends it.
-setup_lock() {
+setup_make_dir() {
   local hint=()
   if ! { mkdir -p "$setup_dir" && : >>"$setup_dir/lock"; } 2>/dev/null; then
     mapfile -t hint < <(setup_disk_hint)
     setup_die 2 "cannot write below $setup_root/build" "${hint[@]}" \
       "make it yours with chown -R, or work in a copy of the tree"
   fi
+}
+
+# One set-up at a time in this tree. setup_unlock ends it.
+setup_lock() {
+  setup_make_dir
   exec {setup_lock_fd}>>"$setup_dir/lock"
   if ! flock -n "$setup_lock_fd"; then
     setup_say "another set-up works in this folder: waiting for it"

@@ -113,7 +113,15 @@ run_ctest() {
   # The four longest tests sleep most of their time, waiting for a guest: others run beside them.
   # The exit code says no more than the results do, except where ctest could not write them.
   setup_logged - in_root ctest --preset "$preset" --parallel "$(($(nproc) + 4))" \
-    --output-junit "$results" "${ctest_args[@]}" || ctest_status=$?
+    --output-junit "$results" "${ctest_args[@]}" {tests_lock_fd}>&- || ctest_status=$?
+}
+
+# One run at a time in this tree: two would build and write into the same folders.
+tests_lock() {
+  setup_make_dir
+  exec {tests_lock_fd}>>"$setup_dir/tests-lock"
+  flock -n "$tests_lock_fd" || setup_die 2 "tests run in this folder already" \
+    "wait until they end, or test a clone of it"
 }
 
 in_root() {
@@ -166,6 +174,7 @@ main() {
   local preset ctest_status=0
   parse_arguments "$@"
   setup_trap_signals
+  tests_lock
   setup_lock
   stage "set-up" prepare
   for preset in "${presets[@]}"; do

@@ -1,10 +1,11 @@
-"""examples/run.sh: what it says, what it boots, how it ends.
+"""examples/run.sh: what it says, what it boots, how it ends; a little about tests/run.sh.
 
 SPDX-License-Identifier: BSD-3-Clause
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -203,6 +204,18 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert "only 0 MB are free on that disk" in done.stderr, done.stderr
+
+
+def test_a_second_run_of_all_tests_in_one_tree_is_refused() -> None:
+    (REPO / "build" / "setup").mkdir(parents=True, exist_ok=True)
+    with open(REPO / "build" / "setup" / "tests-lock", "a", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass  # a run of all tests has it, of which this is a part
+        done = run(script=str(REPO / "tests" / "run.sh"))
+    assert done.returncode == 2 and done.stdout == ""
+    assert "already" in done.stderr
 
 
 @pytest.mark.any_transport
