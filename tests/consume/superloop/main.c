@@ -3,14 +3,14 @@
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
-#include <stdio.h>
-
 #include "lwip/init.h"
 #include "lwip/netif.h"
 #include "netif/ethernet.h"
 #include "netif/virtioif.h"
-#include "platform.h"
 #include "virtio/virtio_mmio.h"
+
+#include "platform.h"
+#include <stdio.h>
 
 static struct virtio_mmio mmio;
 static struct virtioif nic;
