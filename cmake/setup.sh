@@ -141,7 +141,7 @@ setup_has_package() {
     python3) setup_have "$setup_python" ;;
     python3-pytest) "$setup_python" -c 'import pytest' 2>/dev/null ;;
     ninja-build) setup_have ninja ;;
-    qemu-user) setup_have qemu-s390x ;;
+    qemu-user) setup_have qemu-s390x && setup_have qemu-arm ;;
     qemu-system-misc) setup_have qemu-system-riscv64 ;;
     qemu-system-arm) setup_have qemu-system-aarch64 ;;
     dnsmasq-base) setup_have dnsmasq ;;
@@ -155,8 +155,10 @@ setup_has_package() {
 }
 
 setup_has_cross_libc() {
-  local architecture=${1#libc6-dev-}
-  setup_compiler_finds "${architecture%-cross}-linux-gnu-gcc" libc.so
+  case $1 in
+    *-armhf-*) setup_compiler_finds arm-linux-gnueabihf-gcc libc.so ;;
+    *-s390x-*) setup_compiler_finds s390x-linux-gnu-gcc libc.so ;;
+  esac
 }
 
 setup_clang_has_sanitizers() {

@@ -9,11 +9,12 @@ here=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 source "$here/../cmake/setup.sh"
 
 # host last: its tests look into the other trees
-presets=(riscv64 aarch64 host-clang s390x coverage host)
+presets=(riscv64 aarch64 host-clang s390x armhf coverage host)
 packages=(
-  clang clang-format clang-tidy cmake cppcheck curl dnsmasq-base g++ gcc gcc-s390x-linux-gnu git
-  iproute2 iputils-ping libc6-dev libc6-dev-s390x-cross libclang-rt-dev libcmocka-dev llvm make
-  netcat-openbsd ninja-build procps python3 python3-pytest qemu-user shellcheck spin tcpdump
+  clang clang-format clang-tidy cmake cppcheck curl dnsmasq-base g++ gcc gcc-arm-linux-gnueabihf
+  gcc-s390x-linux-gnu git iproute2 iputils-ping libc6-dev libc6-dev-armhf-cross
+  libc6-dev-s390x-cross libclang-rt-dev libcmocka-dev llvm make netcat-openbsd ninja-build procps
+  python3 python3-pytest qemu-user shellcheck spin tcpdump
 )
 results=$setup_root/build/host/results.xml
 not_run_log=$setup_root/build/host/not-run.log
@@ -28,9 +29,9 @@ usage() {
   cat <<USAGE
 usage: tests/run.sh [--long] [-- CTEST argument...]
 
-Builds everything and runs the tests: unit tests by gcc and clang, on a big-endian machine and for
-their coverage, static analysis, style, the ways of adding virtioif to a build, and the images of
-both boards in QEMU.
+Builds everything and runs the tests: unit tests by gcc and clang, on a big-endian and a 32-bit
+machine and for their coverage, static analysis, style, the ways of adding virtioif to a build, and
+the images of both boards in QEMU.
 
   --long    run the tests with the label long, too
   --help    print this
@@ -84,10 +85,14 @@ board_packages() {
 }
 
 prepare() {
+  local emulated
   mapfile -t -O "${#packages[@]}" packages < <(board_packages && setup_lwip_packages)
   setup_packages "${packages[@]}"
   setup_lwip
-  setup_cmocka s390x || leave_out s390x "no cmocka for s390x to be had; build/setup has a log of it"
+  for emulated in s390x armhf; do
+    setup_cmocka "$emulated" ||
+      leave_out "$emulated" "no cmocka for $emulated to be had; build/setup has a log of it"
+  done
 }
 
 # leave_out PRESET REASON: its unit tests are NOT RUN.
