@@ -265,6 +265,20 @@ def test_the_commands_that_it_prints_for_the_echo_app_work(
     assert not commands(echo.output(), "curl")
 
 
+def test_the_ci_job_of_the_examples_readme_works(tmp_path: Path) -> None:
+    readme = (REPO / "examples" / "README.md").read_text(encoding="utf-8")
+    job = re.search(r"^## In a CI job\n.*?^```sh\n(.*?)^```$", readme, re.M | re.S)
+    assert job
+    (tmp_path / "examples").symlink_to(REPO / "examples")
+    done = subprocess.run(
+        ["bash", "-ec", job[1]], check=False, capture_output=True, cwd=tmp_path,
+        timeout=HANG_LIMIT_S * 5,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == start_page()
+    assert (tmp_path / "net.pcap").stat().st_size > 1000
+
+
 @pytest.mark.any_transport
 def test_a_static_address_is_used_and_reached(session: Callable[..., Session]) -> None:
     web = session("--http-port", "0", "--echo-port", "0", "--static", "192.168.76.20/24")
