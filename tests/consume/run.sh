@@ -243,6 +243,34 @@ way_read_only_lwip() {
   lwip_state | diff "$work/$way/before" - || fail "the build wrote into the lwIP tree"
 }
 
+# Options that cannot work: the word that an #error has to say, then what is defined.
+way_refused_options() {
+  local word options defined said count=0
+  while read -r word options; do
+    read -ra defined <<<"$options"
+    count=$((count + 1))
+    said=$(cc -std=c11 -fsyntax-only "${defined[@]}" -I "$top/port/lwipopts" \
+      -I "$top/virtio/include" -isystem "$lwip/src/include" -isystem "$top/port/include" \
+      -iquote "$lwip/contrib/ports/unix/port/include" "$top/port/virtioif.c" 2>&1) &&
+      fail "$options: accepted"
+    grep -q "#error.*$word" <<<"$said" || fail "$options: no #error about $word: $said"
+  done <<'LIST'
+LWIP_ARP -DLWIP_ARP=0
+LWIP_SUPPORT_CUSTOM_PBUF -DLWIP_SUPPORT_CUSTOM_PBUF=0
+ETH_PAD_SIZE -DETH_PAD_SIZE=2
+IPV6_FRAG_COPYHEADER -DIPV6_FRAG_COPYHEADER=0
+CHECKSUM_GEN -DIP_FORWARD=1
+SYS_LIGHTWEIGHT_PROT -DNO_SYS=0 -DSYS_LIGHTWEIGHT_PROT=0
+VIRTIOIF_MTU -DVIRTIOIF_MTU=2021
+VIRTIOIF_MTU -DVIRTIOIF_MTU=1279
+VIRTIOIF_TX_COPY_BYTES -DVIRTIOIF_TX_COPY_BYTES=1515
+VIRTIOIF_RX_COPY_BYTES -DVIRTIOIF_RX_COPY_BYTES=2035
+VIRTIOIF_TSO_PIECES -DVIRTIOIF_TSO_PIECES=17
+VIRTIOIF_TSO_TABLES -DVIRTIOIF_TSO_TABLES=33
+LIST
+  echo "ok: $count refused"
+}
+
 way_superloop() {
   configure "$here/superloop"
   cmake --build "$build"

@@ -154,6 +154,9 @@
 #if LWIP_IPV6 && LWIP_IPV6_REASS && !IPV6_FRAG_COPYHEADER && UINTPTR_MAX > 0xffffffff
 #error "lwIP's IPv6 reassembly damages packets where pointers have 8 bytes: IPV6_FRAG_COPYHEADER 1"
 #endif
+#if !NO_SYS && (LWIP_NETCONN || LWIP_SOCKET) && !SYS_LIGHTWEIGHT_PROT
+#error "netconns and sockets free pbufs in any thread: set SYS_LIGHTWEIGHT_PROT to 1"
+#endif
 #if ETH_PAD_SIZE != 0
 #error "virtioif aligns the IP header by the place of the frame: set ETH_PAD_SIZE to 0"
 #endif
