@@ -377,11 +377,15 @@ static void init_netif(struct virtioif *vif, struct netif *netif)
   ((VIRTIOIF_TSO ? 0 : VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 | VIRTIO_F_INDIRECT_DESC) | \
    (VIRTIOIF_LRO ? 0 : VIRTIO_NET_F_GUEST_LARGE | VIRTIO_NET_F_MRG_RXBUF))
 
+/* What comes in has to fit the other ports, and the bridge's own interface, which knows nothing of
+ * the device's word, checks all sums. */
+#define FEATURES_NOT_BRIDGED (VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_LARGE)
+
 /* Take over what the caller said. */
 static void init_state(struct virtioif *vif, struct netif *netif,
                        const struct virtioif_params *params)
 {
-  u64_t off = params->features_off | (params->bridged ? VIRTIO_NET_F_GUEST_LARGE : 0);
+  u64_t off = params->features_off | (params->bridged ? FEATURES_NOT_BRIDGED : 0);
 
   memset(vif, 0, sizeof(*vif));
   vif->netif = netif;

@@ -8,6 +8,7 @@
 #include "lwip/etharp.h"
 #include "lwip/inet_chksum.h"
 #include "lwip/udp.h"
+#include "netif/ethernet.h"
 
 #include <string.h>
 
@@ -1165,6 +1166,63 @@ static void a_port_of_a_bridge_takes_no_large_frames(void **state)
       sim_accepted(host->dev) & (SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6 | SIM_F_GUEST_ECN), 0);
 }
 
+/* An interface of its own with the port's address, as a bridge has one. It checks all sums. */
+static struct netif bridge;
+
+static err_t bridge_output(struct netif *netif, struct pbuf *p)
+{
+  struct netif *port = netif->state;
+  return port->linkoutput(port, p);
+}
+
+static err_t bridge_init(struct netif *netif)
+{
+  const struct netif *port = netif->state;
+  netif->hwaddr_len = 6;
+  memcpy(netif->hwaddr, port->hwaddr, 6);
+  netif->mtu = 1500;
+  netif->output = etharp_output;
+  netif->linkoutput = bridge_output;
+  netif->flags = NETIF_FLAG_ETHERNET | NETIF_FLAG_ETHARP | NETIF_FLAG_LINK_UP;
+  return ERR_OK;
+}
+
+static err_t to_bridge(struct pbuf *p, struct netif *netif)
+{
+  LWIP_UNUSED_ARG(netif);
+  return bridge.input(p, &bridge);
+}
+
+static void what_comes_for_the_bridge_itself_is_taken(void **state)
+{
+  (void)state;
+  struct sim_net_params params = device_with(HOST_MODERN, CSUM_FEATURES);
+  struct host *host = host_create(&params, 64, 16, 96);
+  host->params.bridged = true;
+  assert_int_equal(host_add(host), ERR_OK);
+  host_configure(host);
+  struct sim_hdr hdr = {0};
+  struct peer_frame frame;
+  udp_with_sum(host, &frame, 100, 0);
+  u16_t good = good_sum(&frame);
+  memcpy(frame.bytes + L4 + 6, &good, sizeof(good));
+  /* Its sender is on the same host and may leave the sum to whoever wants it. */
+  if ((sim_accepted(host->dev) & SIM_F_GUEST_CSUM) != 0) {
+    hdr = (struct sim_hdr){.flags = 1, .csum_start = L4, .csum_offset = 6};
+    put_partial_sum(&frame);
+  }
+  ip4_addr_t addr = *netif_ip4_addr(&host->netif);
+  ip4_addr_t mask = *netif_ip4_netmask(&host->netif);
+  netif_set_addr(&host->netif, IP4_ADDR_ANY4, IP4_ADDR_ANY4, IP4_ADDR_ANY4);
+  netif_add(&bridge, &addr, &mask, IP4_ADDR_ANY4, &host->netif, bridge_init, ethernet_input);
+  netif_set_up(&bridge);
+  host->netif.input = to_bridge;
+  struct udp_pcb *pcb = listen_udp();
+  assert_true(arrives(host, &frame, &hdr));
+  udp_remove(pcb);
+  netif_remove(&bridge);
+}
+
 /* The sender's window would be used up before two input calls have been made. */
 static void a_large_segment_is_acknowledged_at_once(void **state)
 {
@@ -1219,6 +1277,7 @@ int main(void)
       HOST_TEST(frames_too_long_for_lwip_are_dropped_whole),
       HOST_TEST(without_memory_merged_frames_are_lost_and_their_buffers_are_not),
       HOST_TEST(a_port_of_a_bridge_takes_no_large_frames),
+      HOST_TEST(what_comes_for_the_bridge_itself_is_taken),
       HOST_TEST(a_large_segment_is_acknowledged_at_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -168,8 +168,9 @@ struct virtioif_params {
                          with the same number at each boot or on each machine. */
   bool rx_copy_all; /**< Copy every received frame, so that lwIP never parses memory that the
                          device can still write: for a host that is not trusted. */
-  bool bridged;     /**< The interface becomes a port of a bridge: large receive is declined, since
-                         what comes in must fit the other ports. */
+  bool bridged; /**< The interface becomes a port of a bridge: checksum offload and large receive
+                     are declined for received frames, which must fit the other ports, and whose
+                     checksums the bridge's own interface checks. */
   u16_t tso_pieces_max; /**< Most pieces of one large frame, 2 to VIRTIOIF_TSO_PIECES; 0: that. */
   u64_t features_off;   /**< VIRTIO_F_..., VIRTIO_NET_F_... masks not to negotiate. */
   /** Told of each event, for a log; may be NULL. May run deep inside lwIP: it should note or print
