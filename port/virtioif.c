@@ -324,6 +324,7 @@ int virtioif_start(struct virtioif *vif)
     }
     post_buffers(vif);
     virtio_net_start(&vif->net);
+    vif->config_changed = true; /* what changed before this was not told: the poll looks again */
   }
   return vif->start_error;
 }

@@ -146,11 +146,14 @@ void sim_config_settled(struct sim_device *dev)
   }
 }
 
+/* Before DRIVER_OK there is nobody to tell: QEMU's devices say nothing then. */
 static void changed_loudly(struct sim_device *dev)
 {
   changed(dev);
-  dev->count.config_interrupts++;
-  sim_raise(dev, 2);
+  if (dev->live) {
+    dev->count.config_interrupts++;
+    sim_raise(dev, 2);
+  }
 }
 
 void sim_net_set_link(struct sim_device *dev, bool up)

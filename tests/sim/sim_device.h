@@ -235,7 +235,8 @@ unsigned sim_net_rx_pieces(struct sim_device *dev);
 /** Frames sent and not yet completed. */
 unsigned sim_net_tx_held(const struct sim_device *dev);
 
-/** Change the link or the address and say so with a configuration interrupt. */
+/** Change the link or the address and say so with a configuration interrupt, if the driver has set
+ * DRIVER_OK by then. */
 void sim_net_set_link(struct sim_device *dev, bool up);
 void sim_net_set_mac(struct sim_device *dev, const uint8_t mac[6]);
 

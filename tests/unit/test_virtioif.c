@@ -327,6 +327,38 @@ static void an_interface_can_start_with_its_link_down(void **state)
   assert_true(sim_net_sent_count(host->dev) > 0); /* lwIP announces itself */
 }
 
+static unsigned status_reads_left;
+
+static void pull_the_plug(struct sim_device *dev, void *arg)
+{
+  LWIP_UNUSED_ARG(arg);
+  if (status_reads_left > 0 && --status_reads_left == 0) {
+    sim_net_set_link(dev, false);
+  }
+}
+
+/* The device tells of a change only from DRIVER_OK on. */
+static void a_change_at_any_moment_of_bring_up_is_seen(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    bool changed = true;
+    for (unsigned reads = 1; changed; reads++) {
+      struct sim_net_params params = host_device((enum host_kind)kind);
+      struct host *host = host_create(&params, 16, 16, 32);
+      status_reads_left = reads;
+      sim_at(host->dev, SIM_AT_STATUS_READ, pull_the_plug, NULL);
+      assert_int_equal(host_add(host), ERR_OK);
+      sim_at(host->dev, SIM_AT_STATUS_READ, NULL, NULL);
+      changed = status_reads_left == 0;
+      host_run(host);
+      assert_int_equal(netif_is_link_up(&host->netif) == 0, changed);
+      host_end(NULL);
+      host_begin(NULL);
+    }
+  }
+}
+
 static void a_change_during_the_poll_is_seen_by_the_next(void **state)
 {
   (void)state;
@@ -807,6 +839,7 @@ int main(void)
       HOST_TEST(the_link_follows_the_device),
       HOST_TEST(a_link_that_flapped_back_before_the_poll_is_no_change),
       HOST_TEST(an_interface_can_start_with_its_link_down),
+      HOST_TEST(a_change_at_any_moment_of_bring_up_is_seen),
       HOST_TEST(a_change_during_the_poll_is_seen_by_the_next),
       HOST_TEST(an_interrupt_is_acknowledged_and_remembered),
       HOST_TEST(without_interrupts_polling_sees_all_frames),
