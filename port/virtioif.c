@@ -183,7 +183,7 @@ static bool stray_interrupt(struct virtioif *vif)
 
   vif->strays = strays;
   if (strays == 2 * STRAYS_MAX) {
-    vif->net.dev->ops->set_status(vif->net.dev, 0);
+    vif->dev->ops->set_status(vif->dev, 0);
     vif->config_changed = true;
   } else if (strays != STRAYS_MAX) {
     return false;
@@ -195,8 +195,7 @@ static bool stray_interrupt(struct virtioif *vif)
 bool virtioif_isr(struct netif *netif)
 {
   struct virtioif *vif = virtioif_of(netif);
-  struct virtio_device *dev = vif->net.dev;
-  u32_t causes = dev->ops->isr_ack(dev);
+  u32_t causes = vif->dev->ops->isr_ack(vif->dev);
 
   if (causes == 0) {
     return stray_interrupt(vif);
@@ -259,7 +258,7 @@ static int init_device(struct virtioif *vif)
   size_t ring_bytes = VIRTIO_NET_RING_BYTES(memory->rx_size, memory->tx_size);
   u8_t *rx_mem = (u8_t *)memory->dma + VIRTIO_ALIGN_UP(ring_bytes, VIRTIO_NET_RX_BUF_ALIGN);
   struct virtio_net_params net_params = {
-      .dev = vif->net.dev,
+      .dev = vif->dev,
       .features = vif->features,
       .rx_size = memory->rx_size,
       .tx_size = memory->tx_size,
@@ -391,6 +390,7 @@ static void init_state(struct virtioif *vif, struct netif *netif,
   memset(vif, 0, sizeof(*vif));
   vif->netif = netif;
   vif->net.dev = params->dev;
+  vif->dev = params->dev;
   vif->memory = params->memory;
   vif->features = virtioif_csum_features(netif) & ~(off | FEATURES_LEFT_OUT);
   vif->event = params->event;

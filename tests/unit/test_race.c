@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { FRAMES = 5000, USED_ELEM_BYTES = 8, USED_LEN_AT = 4 + 4 };
+enum { FRAMES = 5000, RESETS = 30000, USED_ELEM_BYTES = 8, USED_LEN_AT = 4 + 4 };
 
 struct scribbler {
   uint8_t *rx_mem;
@@ -127,11 +127,67 @@ static void nor_does_it_mislead_the_port_where_frames_are_not_copied(void **stat
   attack(false);
 }
 
+/*
+ * The interrupt handler runs on another processor, at any moment of the poll.
+ */
+
+struct handler {
+  struct host *host;
+  uint32_t interrupts;
+  bool stop;
+};
+
+/* Somebody else's interrupt on the same line. */
+static uint32_t no_cause(struct virtio_device *dev)
+{
+  return dev->device_id == VIRTIO_ID_NET ? 0 : UINT32_MAX;
+}
+
+static void *interrupt(void *arg)
+{
+  struct handler *h = arg;
+  while (!__atomic_load_n(&h->stop, __ATOMIC_RELAXED)) {
+    virtioif_isr(&h->host->netif);
+    __atomic_fetch_add(&h->interrupts, 1, __ATOMIC_RELAXED);
+    h->host->vif.strays = 0; /* nothing is stuck */
+  }
+  return NULL;
+}
+
+static void an_interrupt_in_the_middle_of_a_reset_finds_the_device(void **state)
+{
+  (void)state;
+  struct sim_net_params params = host_device(HOST_MODERN);
+  struct host *host = host_create(&params, 2, 2, 2);
+  assert_int_equal(host_add(host), ERR_OK);
+  host_configure(host);
+  host_run(host);
+  /* The simulated bus serves one processor at a time. */
+  struct virtio_transport_ops ops = *host->mmio.dev.ops;
+  const struct virtio_transport_ops *real = host->mmio.dev.ops;
+  ops.isr_ack = no_cause;
+  host->mmio.dev.ops = &ops;
+  struct handler handler = {.host = host};
+  pthread_t thread;
+  assert_int_equal(pthread_create(&thread, NULL, interrupt, &handler), 0);
+  while (__atomic_load_n(&handler.interrupts, __ATOMIC_RELAXED) == 0) {
+  }
+  for (unsigned n = 0; n < RESETS; n++) {
+    virtioif_reset(&host->netif);
+    virtioif_poll(&host->netif, 64);
+  }
+  __atomic_store_n(&handler.stop, true, __ATOMIC_RELAXED);
+  pthread_join(thread, NULL);
+  host->mmio.dev.ops = real;
+  assert_int_equal(virtioif_stats(&host->netif)->recoveries, RESETS);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       HOST_TEST(memory_that_changes_while_it_is_read_misleads_nobody),
       HOST_TEST(nor_does_it_mislead_the_port_where_frames_are_not_copied),
+      HOST_TEST(an_interrupt_in_the_middle_of_a_reset_finds_the_device),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -247,8 +247,9 @@ struct virtioif_run {
 
 /** State of one interface. The caller's memory; private. */
 struct virtioif {
-  struct virtio_net net;                /**< The device. */
-  struct netif *netif;                  /**< The interface above. */
+  struct virtio_net net;     /**< The device. */
+  struct virtio_device *dev; /**< The same for virtioif_isr(): a reset fills in net anew. */
+  struct netif *netif;       /**< The interface above. */
   const struct virtioif_memory *memory; /**< The caller's memory. */
   u8_t *tx_mem;                         /**< Transmit slot 0. */
   u16_t rx_free_head;                   /**< First free receive buffer. */
