@@ -118,6 +118,7 @@ static void attempt(struct virtioif *vif)
     return;
   }
   recovery->started_at_ms = sys_now();
+  vif->tx_watch = (struct virtioif_tx_watch){0}; /* the used ring has begun anew */
   vif->state = VIRTIOIF_LIVE;
   vif->stats.recoveries++;
   vif->tx_reaped = true; /* whoever was refused may try again */

@@ -605,6 +605,31 @@ static void a_stuck_device_is_notified_once_more_and_then_reset(void **state)
   }
 }
 
+/* Each time, also where the used ring begins anew at the place where it stood still. */
+static void a_device_that_gets_stuck_again_is_notified_again(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct sim_net_params params = host_device((enum host_kind)kind);
+    struct host *host = host_create(&params, 16, 16, 32);
+    host->params.event = note_event;
+    sim_pace(host->dev, SIM_HOLD);
+    assert_int_equal(host_add(host), ERR_OK);
+    host_configure(host); /* says hello to its groups, and again after each reset */
+    event_count = 0;
+    for (unsigned i = 0; i < 3; i++) {
+      pass_ms(host, VIRTIOIF_TX_TIMEOUT_MS + 1000, 100);
+      EXPECT_EVENTS(VIRTIOIF_EVENT_TX_STALLED);
+      pass_ms(host, VIRTIOIF_TX_TIMEOUT_MS - 500, 100);
+      EXPECT_EVENTS(VIRTIOIF_EVENT_TX_TIMEOUT, VIRTIOIF_EVENT_RECOVERED);
+    }
+    sim_pace(host->dev, SIM_EAGER);
+    sim_complete(host->dev, UINT32_MAX);
+    host_end(NULL);
+    host_begin(NULL);
+  }
+}
+
 static void a_device_that_sends_late_but_sends_is_left_in_peace(void **state)
 {
   (void)state;
@@ -825,6 +850,7 @@ int main(void)
       HOST_TEST(a_line_that_stays_high_ends_in_a_reset),
       HOST_TEST(other_devices_on_the_line_may_interrupt_without_end),
       HOST_TEST(a_stuck_device_is_notified_once_more_and_then_reset),
+      HOST_TEST(a_device_that_gets_stuck_again_is_notified_again),
       HOST_TEST(a_device_that_sends_late_but_sends_is_left_in_peace),
       HOST_TEST(a_clock_that_jumps_is_no_reason),
       HOST_TEST(the_watchdog_waits_longer_each_time_and_never_gives_up),
