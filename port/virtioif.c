@@ -395,7 +395,10 @@ static void init_state(struct virtioif *vif, struct netif *netif,
   vif->features = virtioif_csum_features(netif) & ~(off | FEATURES_LEFT_OUT);
   vif->event = params->event;
   vif->rx_copy_all = params->rx_copy_all;
-  vif->tso_pieces_max = params->tso_pieces_max;
+  vif->tso_pieces_wanted = VIRTIOIF_TSO_PIECES;
+  if (params->tso_pieces_max != 0 && params->tso_pieces_max < VIRTIOIF_TSO_PIECES) {
+    vif->tso_pieces_wanted = params->tso_pieces_max;
+  }
   vif->start_error = VIRTIO_ERR_ARG;
 }
 

@@ -153,12 +153,10 @@ void virtioif_tso_free_table(struct virtioif *vif, u16_t table)
 
 void virtioif_tso_init(struct virtioif *vif)
 {
-  u16_t wanted = vif->tso_pieces_max != 0 ? vif->tso_pieces_max : VIRTIOIF_TSO_PIECES;
-
   vif->tx_tables_free = (u32_t)((UINT64_C(1) << VIRTIOIF_TSO_TABLES) - 1u);
   vif->run.segments = 0;
   /* "Indirect Descriptors": no chain is longer than the queue, even in a table. */
-  vif->tso_pieces_max = LWIP_MIN(LWIP_MIN(wanted, VIRTIOIF_TSO_PIECES), vif->net.tx.size);
+  vif->tso_pieces_max = LWIP_MIN(vif->tso_pieces_wanted, vif->net.tx.size);
   vif->tso =
       !virtio_net_header_is_apart(&vif->net) && vif->net.tx.size > 2 &&
       (virtioif_has(vif, VIRTIO_NET_F_HOST_TSO4) || virtioif_has(vif, VIRTIO_NET_F_HOST_TSO6));

@@ -606,6 +606,30 @@ static void the_pieces_of_large_frames_can_be_limited(void **state)
   }
 }
 
+static void a_larger_queue_takes_larger_frames(void **state)
+{
+  (void)state;
+  struct sim_net_params params = device_with(HOST_MODERN_EVENT_IDX, TSO_FEATURES);
+  struct sim_net_params larger = params;
+  struct transfer t = {.to_send = 200000, .corked = true};
+  struct sim_net_params to = device_with(HOST_MODERN, LRO_FEATURES);
+  params.queue_max[SIM_TX] = 4;
+  transfer_start(&t, &params, &to);
+  for (unsigned i = 0; i < 2; i++) {
+    t.largest = 0;
+    transfer_run(&t);
+    assert_int_equal(t.received, t.to_send);
+    assert_true(i == 0 ? t.largest < 4 * TCP_MSS : t.largest > 4 * TCP_MSS);
+    t.sent = 0; /* the same once more */
+    t.received = 0;
+    larger.mac[5] = t.hosts[0]->netif.hwaddr[5];
+    sim_net_become(t.hosts[0]->dev, &larger);
+    virtioif_reset(&t.hosts[0]->netif);
+    host_run(t.hosts[0]);
+  }
+  transfer_end(&t);
+}
+
 /* A TCP segment by hand: headers in one pbuf, the payload in some others. */
 static struct pbuf *tcp_segment(const struct host *host, u32_t seq, u16_t payload, unsigned pieces)
 {
@@ -1260,6 +1284,7 @@ int main(void)
       HOST_TEST(large_frames_survive_losses_and_late_completions),
       HOST_TEST(large_frames_work_with_the_smallest_queues),
       HOST_TEST(the_pieces_of_large_frames_can_be_limited),
+      HOST_TEST(a_larger_queue_takes_larger_frames),
       HOST_TEST(only_segments_that_continue_each_other_are_joined),
       HOST_TEST(segments_are_joined_by_their_lengths),
       HOST_TEST(a_large_frame_is_no_longer_than_an_ip_packet_can_be),

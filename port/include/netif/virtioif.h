@@ -279,6 +279,7 @@ struct virtioif {
   volatile bool interrupted;            /**< Set by virtioif_isr(), cleared before a poll works. */
   volatile u16_t strays;                /**< Interrupts without a cause since the last poll. */
   volatile bool config_changed;         /**< The same for a configuration change. */
+  u16_t tso_pieces_wanted;              /**< tso_pieces_max where the queue takes as many. */
   u64_t features;                       /**< Feature bits that may be negotiated. */
   int start_error;                      /**< Of the last start: enum virtio_err and one more. */
   void (*event)(struct netif *, enum virtioif_event); /**< virtioif_params::event */
