@@ -286,7 +286,7 @@ static void adopt_device(struct virtioif *vif)
     memcpy(netif->hwaddr, vif->net.mac, ETH_HWADDR_LEN);
   }
   netif->mtu = mtu != 0 && mtu < VIRTIOIF_MTU ? mtu : VIRTIOIF_MTU;
-#if LWIP_IPV6
+#if LWIP_IPV6 && LWIP_ND6_ALLOW_RA_UPDATES
   netif->mtu6 = netif->mtu;
 #endif
 }
