@@ -141,7 +141,9 @@ struct virtioif_memory {
   u16_t
       rx_buffers; /**< Receive buffers, at least 1; fewer than rx_size leave the queue unfilled.
                      Those above rx_size are what lwIP may hold before frames are copied instead. */
-  void *dma;      /**< VIRTIOIF_DMA_BYTES(), aligned to VIRTIOIF_DMA_ALIGN. Device-visible. */
+  void *dma; /**< VIRTIOIF_DMA_BYTES(), aligned to VIRTIOIF_DMA_ALIGN. Device-visible. Its first
+                VIRTIO_NET_RING_BYTES() are the rings, which have to be uncached where the
+                device does not snoop the caches. */
   struct virtq_shadow *shadow;     /**< rx_size + tx_size elements. */
   struct virtioif_rxbuf *rxbufs;   /**< rx_buffers elements. */
   struct virtioif_txslot *txslots; /**< tx_size elements. */
@@ -321,7 +323,7 @@ const char *virtioif_init_error(const struct virtioif *vif);
  * @param budget receive buffers to take in this call, 1 to 65535, and what finishes the last frame;
  *               64 is a good number
  * @return true: there is more to do, call again before sleeping; false: all is done and the device
- *         will interrupt when there is more
+ *         will interrupt when there is more, or it has failed and is tried again in a while
  */
 bool virtioif_poll(struct netif *netif, u16_t budget);
 
@@ -330,8 +332,10 @@ bool virtioif_poll(struct netif *netif, u16_t budget);
  * sleeping.
  *
  * @param netif an interface made by virtioif_init()
- * @return false if an interrupt came or a packet was looped back since virtioif_poll(): call that
- *         again instead of sleeping
+ * @return false: call virtioif_poll() again instead of sleeping. Since it was called an interrupt
+ *         came, a packet was looped back, or frames are kept back by virtioif_cork(); or a device
+ *         that failed is to be tried again by now; or lwIP sleeps without a limit, and sent frames
+ *         can be given back to it
  */
 bool virtioif_idle(struct netif *netif);
 

@@ -37,17 +37,18 @@ extern "C" {
  * VIRTIO_WAIT_READS reads of its status in all, beside the resets.
  *
  * @param dev    a probed device with device_id VIRTIO_ID_RNG; nobody else may be using it
- * @param memory VIRTIO_RNG_MEMORY_BYTES, aligned to VIRTQ_ALIGN, device-visible; the device's
- *               during the call, and all zero afterwards
+ * @param memory VIRTIO_RNG_MEMORY_BYTES, aligned to VIRTQ_ALIGN, device-visible, and uncached where
+ *               the device does not snoop the caches, for it has a ring in it; the device's during
+ *               the call, and all zero afterwards
  * @param bytes  filled with count bytes if all went well, cleared if not; may be on the stack: the
  *               device never sees it
  * @param count  at least 1
  * @return VIRTIO_OK; VIRTIO_ERR_ARG: a parameter is missing, misaligned or 0, and nothing was
  *         touched; VIRTIO_ERR_NODEV: not an entropy device; VIRTIO_ERR_FEATURES: no agreement on
- * features; VIRTIO_ERR_DEVICE: the device has no usable queue, wants a reset, or its answer cannot
- * be true: no bytes, more than were asked for, or 16 and more that are all zero;
- * VIRTIO_ERR_TIMEOUT: it did not answer, or did not let itself be reset: then memory may be the
- * device's for ever
+ *         features; VIRTIO_ERR_DEVICE: the device has no usable queue, wants a reset, or its answer
+ *         cannot be true: no bytes, more than were asked for, or 16 and more that are all zero;
+ *         VIRTIO_ERR_TIMEOUT: it did not answer, or did not let itself be reset: then memory may be
+ *         the device's for ever
  */
 int virtio_rng_read(struct virtio_device *dev, void *memory, void *bytes, size_t count);
 
