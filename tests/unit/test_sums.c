@@ -224,6 +224,75 @@ static void the_sum_of_a_datagram_in_fragments_is_that_of_the_whole(void **state
   }
 }
 
+/* All fragments that were sent to the peer, put together; they came in order. Returns how many. */
+static unsigned gather_fragments(struct host *host, struct packet *whole)
+{
+  unsigned count = 0;
+  for (unsigned i = 0; i < peer_got_count(host); i++) {
+    const struct sim_frame *frame = peer_got(host, i);
+    if (memcmp(frame->bytes, peer_mac, sizeof(peer_mac)) != 0) {
+      continue; /* lwIP tells its groups of itself */
+    }
+    if (count++ == 0) {
+      packet_parse(whole, frame->bytes, frame->len);
+      whole->protocol = whole->ipv6 ? whole->bytes[whole->l4] : whole->protocol;
+      whole->len = whole->l4;
+    }
+    size_t skip = whole->l4 + (whole->ipv6 ? 8 : 0);
+    memcpy(whole->bytes + whole->len, frame->bytes + skip, frame->len - skip);
+    whole->len += frame->len - skip;
+  }
+  return count;
+}
+
+/* What a router says that has no way for packets of that length. */
+static void say_packet_too_big(struct host *host, const struct sim_frame *about, u32_t mtu)
+{
+  struct packet_way way = packet_to(host, true);
+  packet_ping(&packet, &way, 40 + 8, 0);
+  packet.bytes[packet.l4] = 2;
+  packet_put32(packet.bytes + packet.l4 + 4, mtu);
+  memcpy(packet.bytes + packet.l4 + 8, about->bytes + 14, 40 + 8);
+  packet_finish(&packet);
+  assert_true(sim_net_deliver(host->dev, packet.bytes, packet.len));
+  host_run(host);
+}
+
+/* A segment was cut for a longer way than there turns out to be: lwIP repeats it in fragments. */
+static void a_segment_in_fragments_has_the_sum_of_the_whole(void **state)
+{
+  (void)state;
+  static struct packet whole;
+  for (unsigned variant = 0; variant < 4; variant++) {
+    bool ipv6 = (variant & 1) != 0;
+    struct host *host = host_with(HOST_MODERN, (variant & 2) != 0 ? CSUM_FEATURES : 0);
+    struct server *server = server_open(PORT);
+    struct remote remote;
+    remote_open(&remote, host, ipv6, PORT);
+    u16_t mss = tcp_mss(server->pcb);
+    support_pattern(whole.bytes, mss, 1);
+    assert_int_equal(tcp_write(server->pcb, whole.bytes, mss, TCP_WRITE_FLAG_COPY), ERR_OK);
+    assert_int_equal(tcp_output(server->pcb), ERR_OK);
+    assert_int_equal(peer_got_count(host), 1);
+    if (ipv6) {
+      say_packet_too_big(host, peer_got(host, 0), 1280);
+    } else {
+      host->netif.mtu = 1280;
+    }
+    peer_forget(host);
+    for (unsigned laps = 0; gather_fragments(host, &whole) == 0 && laps < 40; laps++) {
+      host_wait_ms(250);
+      host_run(host);
+    }
+    assert_int_equal(gather_fragments(host, &whole), 2);
+    assert_int_equal(whole.len - whole.l4, 20u + mss);
+    u16_t there = packet_get16(whole.bytes + whole.l4 + 16);
+    packet_finish(&whole);
+    assert_int_equal(there, packet_get16(whole.bytes + whole.l4 + 16));
+    next_host();
+  }
+}
+
 /*
  * In
  */
@@ -532,6 +601,7 @@ int main(void)
       HOST_TEST(headers_spread_over_pbufs_are_found),
       HOST_TEST(udp_and_icmp_leave_with_their_sums),
       HOST_TEST(the_sum_of_a_datagram_in_fragments_is_that_of_the_whole),
+      HOST_TEST(a_segment_in_fragments_has_the_sum_of_the_whole),
       HOST_TEST(tcp_segments_are_taken_on_the_devices_word_or_on_their_sum),
       HOST_TEST(datagrams_over_ipv6_are_taken_on_the_devices_word_or_on_their_sum),
       HOST_TEST(icmp_is_always_checked),
