@@ -921,6 +921,37 @@ static void fragments_are_no_longer_than_the_mtu(void **state)
   }
 }
 
+/* Constant data may be sent to many at a time. lwIP counts references in a byte. */
+static void one_payload_in_more_frames_than_lwip_can_count_references(void **state)
+{
+  (void)state;
+  struct sim_net_params params = host_device(HOST_MODERN);
+  params.queue_max[SIM_TX] = 1024;
+  struct host *host = host_create(&params, 16, 1024, 32);
+  assert_int_equal(host_add(host), ERR_OK);
+  host_configure(host);
+  host_run(host);
+  peer_introduce(host);
+  sim_pace(host->dev, SIM_HOLD);
+  static u8_t bytes[1000];
+  support_pattern(bytes, sizeof(bytes), 1);
+  struct pbuf *p = pbuf_alloc(PBUF_RAW, sizeof(bytes), PBUF_ROM);
+  p->payload = bytes;
+  struct udp_pcb *pcb = udp_new();
+  ip_addr_t addr;
+  IP_ADDR4(&addr, 10, 0, (u8_t)host->number, 2);
+  for (unsigned i = 0; i < 300; i++) {
+    assert_true(p->ref < 255); /* one more would be lost count of */
+    assert_int_equal(udp_sendto(pcb, p, &addr, 9), ERR_OK);
+  }
+  assert_int_equal(peer_got_count(host), 300);
+  sim_complete(host->dev, UINT32_MAX);
+  host_run(host);
+  assert_int_equal(p->ref, 1);
+  pbuf_free(p);
+  udp_remove(pcb);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -958,6 +989,7 @@ int main(void)
       HOST_TEST(a_datagram_to_an_unknown_neighbour_waits_for_its_address),
       HOST_TEST(datagrams_of_every_length_leave_with_a_good_checksum),
       HOST_TEST(fragments_are_no_longer_than_the_mtu),
+      HOST_TEST(one_payload_in_more_frames_than_lwip_can_count_references),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
