@@ -139,8 +139,13 @@ u8_t *virtioif_txslot_frame(const struct virtioif *vif, u16_t slot);
 /** Give back the slots of a frame that is done, or will not be sent, with what they hold. */
 void virtioif_tx_release(struct virtioif *vif, u16_t slot);
 
+/** A pbuf with more references than this is copied: lwIP counts them in a byte, as a rule, and
+ * nobody else bounds in how many frames at a time the same payload may be. */
+#define VIRTIOIF_REFERENCES_MAX ((LWIP_PBUF_REF_T)-1 / 2)
+
 /** List the pieces of p from byte offset on in sg, which has room for max. Returns how many, or -1
- * if there are more, or memory among them that its owner may reuse at once. */
+ * if there are more, or memory among them that its owner may reuse at once, or that is in a great
+ * many frames. */
 int virtioif_tx_pieces(struct pbuf *p, u16_t offset, struct virtq_sg *sg, unsigned max);
 
 /** Most pieces of a frame sent by itself; one that is more scattered is copied. */

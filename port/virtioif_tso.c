@@ -173,7 +173,8 @@ static bool open_run(struct virtioif *vif, struct pbuf *p, const struct segment 
   struct virtioif_run *run = &vif->run;
   unsigned most = LWIP_MIN(VIRTIOIF_FRAME_PIECES, vif->net.tx.size) - 2u;
 
-  if (seg->payload <= VIRTIOIF_TX_COPY_BYTES || (seg->flags & (TCP_PSH | TCP_FIN)) != 0) {
+  if (seg->payload <= VIRTIOIF_TX_COPY_BYTES || (seg->flags & (TCP_PSH | TCP_FIN)) != 0 ||
+      p->ref >= VIRTIOIF_REFERENCES_MAX) { /* the slot's reference is one more */
     return false;
   }
   int pieces = virtioif_tx_pieces(p, seg->hdr_len, run->sg, most);

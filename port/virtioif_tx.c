@@ -166,7 +166,8 @@ int virtioif_tx_pieces(struct pbuf *p, u16_t offset, struct virtq_sg *sg, unsign
       offset = (u16_t)(offset - p->len);
       continue;
     }
-    if (count == max || (PBUF_NEEDS_COPY(p) && !virtioif_is_rxbuf(p))) {
+    if (count == max || p->ref > VIRTIOIF_REFERENCES_MAX ||
+        (PBUF_NEEDS_COPY(p) && !virtioif_is_rxbuf(p))) {
       return -1;
     }
     sg[count++] = (struct virtq_sg){(u8_t *)p->payload + offset, (u32_t)p->len - offset};
