@@ -5,9 +5,12 @@
  */
 #include "lwip/opt.h"
 
+#include "lwip/nd6.h"
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
+#include "lwip/priv/nd6_priv.h"
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/prot/ip6.h"
 #include "lwip/tcp.h"
 #include "netif/virtioif_hooks.h"
 #include "virtioif_priv.h"
@@ -39,6 +42,33 @@ struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
     }
   }
   return NULL;
+}
+#endif
+
+#if LWIP_IPV6
+/* The least that there can be: IPv6's minimum, unless a device cannot do even that. */
+static u16_t least_mtu(void)
+{
+  u16_t least = IP6_MIN_MTU_LENGTH;
+  struct netif *netif;
+  NETIF_FOREACH(netif)
+  {
+    if (netif_mtu6(netif) != 0) {
+      least = LWIP_MIN(least, netif_mtu6(netif));
+    }
+  }
+  return least;
+}
+
+void virtioif_mend_path_mtu(void)
+{
+  u16_t least = least_mtu();
+
+  for (unsigned i = 0; i < LWIP_ND6_NUM_DESTINATIONS; i++) {
+    if (destination_cache[i].pmtu != 0 && destination_cache[i].pmtu < least) {
+      destination_cache[i].pmtu = least;
+    }
+  }
 }
 #endif
 

@@ -188,6 +188,12 @@ void virtioif_tso_free_table(struct virtioif *vif, u16_t table);
  * virtioif_hooks.c
  */
 
+/** Raise path MTUs below the least there can be to that: lwIP believes any, and goes round for ever
+ * over fragments of no length. After a frame that may have told of one. */
+#if LWIP_IPV6
+void virtioif_mend_path_mtu(void);
+#endif
+
 /** Send the ACKs that were held back while more frames were there to be received. */
 void virtioif_ack_held(struct virtioif *vif);
 

@@ -231,6 +231,19 @@ void packet_solicit(struct packet *p, const struct host *host)
   packet_finish(p);
 }
 
+void packet_too_big(struct packet *p, const struct host *host, const u8_t *frame, u32_t mtu)
+{
+  struct packet_way way = packet_to(host, true);
+  size_t quoted = IP6_HDR + 8;
+  begin(p, &way, PACKET_ICMP6, 8 + quoted);
+  u8_t *at = p->bytes + p->l4;
+  memset(at, 0, 8);
+  at[0] = 2;
+  packet_put32(at + 4, mtu);
+  memcpy(at + 8, frame + ETH_HDR, quoted);
+  packet_finish(p);
+}
+
 bool packet_fragment(const struct packet *whole, unsigned n, size_t size, struct packet *part)
 {
   size_t total = whole->len - whole->l4;

@@ -69,6 +69,10 @@ void packet_tcp(struct packet *p, const struct packet_way *way, const struct pac
 /** A neighbour solicitation, from which the interface learns the IPv6 peer's address. */
 void packet_solicit(struct packet *p, const struct host *host);
 
+/** What a router on the way to the IPv6 peer says of a frame that was sent: its path takes packets
+ * of so many bytes. */
+void packet_too_big(struct packet *p, const struct host *host, const u8_t *frame, u32_t mtu);
+
 /** Lengths and sums once more, after something was changed. */
 void packet_finish(struct packet *p);
 
