@@ -114,6 +114,53 @@ err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, cons
   return ERR_OK;
 }
 
+#if LWIP_IPV6 && LWIP_IPV6_FRAG
+
+/* Put a segment that is about to be sent into one pbuf. Without memory it stays as it is. */
+static u32_t *make_whole(struct tcp_pcb *pcb, struct tcp_seg *seg, u32_t *opts)
+{
+  struct pbuf *whole = pbuf_alloc(PBUF_IP, seg->p->tot_len, PBUF_RAM);
+  if (whole == NULL) {
+    return opts;
+  }
+  size_t opts_at = (size_t)((u8_t *)opts - (u8_t *)seg->tcphdr);
+  pbuf_copy_partial(seg->p, whole->payload, whole->tot_len, 0);
+  pcb->snd_queuelen = (u16_t)(pcb->snd_queuelen - pbuf_clen(seg->p) + 1u);
+  pbuf_free(seg->p);
+  seg->p = whole;
+  seg->tcphdr = (struct tcp_hdr *)whole->payload;
+#if TCP_OVERSIZE
+  if (seg->next == NULL) {
+    pcb->unsent_oversize = 0; /* nothing may be added behind it */
+  }
+#endif
+#if TCP_OVERSIZE_DBGCHECK
+  seg->oversize_left = 0;
+#endif
+  return (u32_t *)(void *)((u8_t *)whole->payload + opts_at);
+}
+
+u32_t *virtioif_tcp_out(struct pbuf *p, struct tcp_pcb *pcb, u32_t *opts)
+{
+  if (p->tot_len <= IP6_MIN_MTU_LENGTH - IP6_HLEN || p->next == NULL || pcb == NULL ||
+      !IP_IS_V6(&pcb->remote_ip) || pcb->unsent == NULL || pcb->unsent->p != p) {
+    return opts;
+  }
+  u16_t mtu = nd6_get_destination_mtu(ip_2_ip6(&pcb->remote_ip), NULL);
+  return p->tot_len + IP6_HLEN > mtu ? make_whole(pcb, pcb->unsent, opts) : opts;
+}
+
+#else
+
+u32_t *virtioif_tcp_out(struct pbuf *p, struct tcp_pcb *pcb, u32_t *opts)
+{
+  LWIP_UNUSED_ARG(p);
+  LWIP_UNUSED_ARG(pcb);
+  return opts;
+}
+
+#endif
+
 void virtioif_ack_held(struct virtioif *vif)
 {
   if (!vif->acks_held) {

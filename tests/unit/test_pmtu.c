@@ -4,12 +4,67 @@
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "packet.h"
+#include "transfer.h"
 
+#include "lwip/priv/nd6_priv.h"
 #include "lwip/udp.h"
 
 #include <string.h>
 
+#define CSUM_FEATURES (SIM_F_CSUM | SIM_F_GUEST_CSUM)
+
 static struct packet packet;
+
+/* Time in which lwIP gives up what it could not put together. */
+static void forget_fragments(struct host *host)
+{
+  for (unsigned i = 0; i < 120; i++) {
+    host_wait_ms(500);
+    host_run(host);
+  }
+}
+
+static bool lose_some(struct transfer *t, const u8_t *bytes, size_t len)
+{
+  LWIP_UNUSED_ARG(bytes);
+  LWIP_UNUSED_ARG(len);
+  return t->carried % 29 == 28;
+}
+
+static void make_shorter(struct host *host, u16_t mtu)
+{
+  host->netif.mtu = mtu;
+  host->netif.mtu6 = mtu;
+  for (unsigned i = 0; i < LWIP_ND6_NUM_DESTINATIONS; i++) {
+    destination_cache[i].pmtu = LWIP_MIN(destination_cache[i].pmtu, mtu);
+  }
+}
+
+/* lwIP has cut its data for the longer way. It sends that in fragments, again if they are lost. */
+static void a_connection_outlives_a_way_that_gets_shorter(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < 16; variant++) {
+    struct sim_net_params params = host_device(HOST_MODERN);
+    struct transfer t = {.to_send = 300000};
+    params.features |= (variant & 1) != 0 ? CSUM_FEATURES : 0;
+    t.in_place = (variant & 2) != 0;
+    t.ipv6 = (variant & 4) != 0;
+    t.lose = (variant & 8) != 0 ? lose_some : NULL;
+    transfer_start(&t, &params, &params);
+    for (unsigned i = 0; i < 20; i++) {
+      transfer_lap(&t);
+    }
+    assert_in_range(t.received, 1, t.to_send - 1);
+    make_shorter(t.hosts[0], 1280);
+    transfer_run(&t);
+    assert_int_equal(t.received, t.to_send);
+    transfer_end(&t);
+    forget_fragments(t.hosts[0]);
+    host_end(NULL);
+    host_begin(NULL);
+  }
+}
 
 /* No way of IPv6 is shorter than 1280 bytes, whatever somebody says. */
 static void news_of_an_impossible_path_starve_nobody(void **state)
@@ -77,6 +132,7 @@ static void a_device_with_a_small_mtu_gets_small_fragments(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      HOST_TEST(a_connection_outlives_a_way_that_gets_shorter),
       HOST_TEST(news_of_an_impossible_path_starve_nobody),
       HOST_TEST(a_device_with_a_small_mtu_gets_small_fragments),
   };

@@ -60,9 +60,26 @@ struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
  */
 err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct pbuf *p);
 
+/**
+ * For LWIP_HOOK_TCP_OUT_ADD_TCPOPTS: make a segment that is too long for its path one pbuf.
+ *
+ * lwIP sends such a segment in fragments, and ip6_frag() of lwIP 2.2.1 leaves its pbufs changed. Of
+ * the first one TCP puts that right when it sends the segment again, of the others nobody does.
+ *
+ * @param p    the segment with its TCP header
+ * @param pcb  its connection
+ * @param opts the end of its options so far
+ * @return the same place, in the pbuf that the segment is in now
+ */
+uint32_t *virtioif_tcp_out(struct pbuf *p, struct tcp_pcb *pcb, uint32_t *opts);
+
 #ifndef LWIP_HOOK_TCP_INPACKET_PCB
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p)                             \
   virtioif_tcp_inpacket(pcb, hdr, p)
+#endif
+#ifndef LWIP_HOOK_TCP_OUT_ADD_TCPOPTS
+#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, hdr, pcb, opts)                                           \
+  virtioif_tcp_out(p, (struct tcp_pcb *)(pcb), opts)
 #endif
 #ifndef LWIP_HOOK_IP4_ROUTE
 #define LWIP_HOOK_IP4_ROUTE(dest) virtioif_ip4_route(dest)
