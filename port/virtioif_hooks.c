@@ -95,13 +95,28 @@ static bool will_be_taken(const struct tcp_pcb *pcb, const struct tcp_hdr *hdr,
          p->tot_len <= pcb->rcv_wnd && pcb->refused_data == NULL;
 }
 
+/* Whether the segment is ahead of what is due and ends behind the window. Nobody sends that who
+ * minds the window, and lwIP 2.2.1 queues it as it is. */
+static bool overruns_window(const struct tcp_pcb *pcb, const struct tcp_hdr *hdr,
+                            const struct pbuf *p)
+{
+  u32_t ahead = hdr->seqno - pcb->rcv_nxt;
+  u32_t len = p->tot_len + ((TCPH_FLAGS(hdr) & TCP_FIN) != 0 ? 1u : 0u);
+  return ahead < pcb->rcv_wnd && ahead + len > pcb->rcv_wnd;
+}
+
 err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct pbuf *p)
 {
-  /* With TF_ACK_DELAY set tcp_ack() sends an ACK, otherwise it sets the flag. A listening pcb is a
-   * shorter structure and has no flags. */
+  if (pcb->state < SYN_RCVD) {
+    return ERR_OK; /* a listening pcb is a shorter structure */
+  }
+  if (hdr->seqno != pcb->rcv_nxt && overruns_window(pcb, hdr, p)) {
+    return ERR_VAL;
+  }
   if (pcb->state < ESTABLISHED) {
     return ERR_OK;
   }
+  /* With TF_ACK_DELAY set tcp_ack() sends an ACK, otherwise it sets the flag. */
   struct virtioif *vif = has_more();
   if (vif != NULL && will_be_taken(pcb, hdr, p)) {
     if ((pcb->flags & TF_ACK_DELAY) != 0 || p->tot_len > pcb->mss) {

@@ -374,6 +374,43 @@ static void after_a_full_queue_tcp_goes_on_without_a_timer(void **state)
   }
 }
 
+/* A peer that sends beyond the window, and not in order: lwIP would queue the first such segment as
+ * it is, and find its window overrun when the gap is closed. */
+static void what_reaches_beyond_the_window_is_not_kept(void **state)
+{
+  (void)state;
+  static const struct {
+    u32_t from; /* bytes in front of the window's end where the segment begins */
+    u32_t len;
+    u8_t flags;
+    bool fits;
+  } cases[] = {
+      {1, SEGMENT, PACKET_ACK, false},
+      {SEGMENT - 1, SEGMENT, PACKET_ACK, false},
+      {SEGMENT, SEGMENT, PACKET_ACK, true},
+      {SEGMENT, SEGMENT, PACKET_ACK | PACKET_FIN, false},
+      {SEGMENT + 1, SEGMENT, PACKET_ACK | PACKET_FIN, true},
+      {1, 1, PACKET_ACK, true},
+      {0, 1, PACKET_ACK, false},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    struct host *host = host_with(HOST_MODERN, SPARE);
+    struct server *server = server_open(PORT);
+    struct remote remote;
+    server->mute = true;
+    remote_open(&remote, host, i % 2 != 0, PORT);
+    u32_t from = TCP_WND - cases[i].from;
+    remote_send(&remote, from, cases[i].len, cases[i].flags);
+    for (u32_t at = 0; at < from; at += SEGMENT) {
+      remote_send(&remote, at, LWIP_MIN(SEGMENT, from - at), PACKET_ACK);
+    }
+    assert_int_equal(server->received, from + (cases[i].fits ? cases[i].len : 0));
+    assert_true(server->pcb->rcv_wnd <= TCP_WND - server->received);
+    check_all_is_back(host);
+    next_host();
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -384,6 +421,7 @@ int main(void)
       HOST_TEST(a_device_that_completes_late_delays_that_segment_alone),
       HOST_TEST(memory_is_the_devices_until_it_says_so_whatever_the_peer_says),
       HOST_TEST(after_a_full_queue_tcp_goes_on_without_a_timer),
+      HOST_TEST(what_reaches_beyond_the_window_is_not_kept),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,9 @@ struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
 #endif
 
 /**
- * For LWIP_HOOK_TCP_INPACKET_PCB: decide how soon a segment is acknowledged.
+ * For LWIP_HOOK_TCP_INPACKET_PCB: decide how soon a segment is acknowledged, and refuse one that
+ * begins within the receive window, but not where it is due, and ends behind it: lwIP 2.2.1 would
+ * keep that whole and find its window overrun later.
  *
  * lwIP acknowledges every second input call, whatever it carries. What arrives together is
  * acknowledged together: the ACKs of one virtioif_poll() would leave in one burst anyway, and the
@@ -56,7 +58,7 @@ struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
  * @param pcb the connection, or a listening one
  * @param hdr its header, with the sequence number in CPU byte order
  * @param p   the segment without its TCP header
- * @return ERR_OK always: the segment is to be processed
+ * @return ERR_OK: the segment is to be processed; ERR_VAL: it is to be dropped
  */
 err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct pbuf *p);
 
