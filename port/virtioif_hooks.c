@@ -46,27 +46,22 @@ struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
 #endif
 
 #if LWIP_IPV6
-/* The least that there can be: IPv6's minimum, unless a device cannot do even that. */
-static u16_t least_mtu(void)
-{
-  u16_t least = IP6_MIN_MTU_LENGTH;
-  struct netif *netif;
-  NETIF_FOREACH(netif)
-  {
-    if (netif_mtu6(netif) != 0) {
-      least = LWIP_MIN(least, netif_mtu6(netif));
-    }
-  }
-  return least;
-}
-
 void virtioif_mend_path_mtu(void)
 {
-  u16_t least = least_mtu();
+  u16_t least = IP6_MIN_MTU_LENGTH; /* unless a device cannot do even that */
+  u16_t most = 0;
+  struct netif *netif;
 
+  NETIF_FOREACH(netif)
+  {
+    u16_t mtu = netif_mtu6(netif);
+    least = mtu != 0 ? LWIP_MIN(least, mtu) : least;
+    most = LWIP_MAX(most, mtu);
+  }
   for (unsigned i = 0; i < LWIP_ND6_NUM_DESTINATIONS; i++) {
-    if (destination_cache[i].pmtu != 0 && destination_cache[i].pmtu < least) {
-      destination_cache[i].pmtu = least;
+    u16_t *pmtu = &destination_cache[i].pmtu;
+    if (*pmtu != 0) { /* 0: nobody knows */
+      *pmtu = LWIP_MIN(LWIP_MAX(*pmtu, least), most);
     }
   }
 }

@@ -188,8 +188,9 @@ void virtioif_tso_free_table(struct virtioif *vif, u16_t table);
  * virtioif_hooks.c
  */
 
-/** Raise path MTUs below the least there can be to that: lwIP believes any, and goes round for ever
- * over fragments of no length. After a frame that may have told of one. */
+/** Put path MTUs right that cannot be: lwIP believes any. Over one that is too small it goes round
+ * for ever with fragments of no length; with one that is too large nothing long leaves any more.
+ * After a frame that may have told of one. */
 #if LWIP_IPV6
 void virtioif_mend_path_mtu(void);
 #endif

@@ -95,6 +95,38 @@ static void news_of_an_impossible_path_starve_nobody(void **state)
   }
 }
 
+static void send_udp(struct host *host, struct udp_pcb *pcb, u16_t len)
+{
+  struct packet_way way = packet_to(host, true);
+  ip_addr_t addr = IPADDR4_INIT(0);
+  memcpy(&addr, way.src, 16);
+  IP_SET_TYPE_VAL(addr, IPADDR_TYPE_V6);
+  peer_forget(host);
+  struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, len, PBUF_RAM);
+  memset(p->payload, 0, p->len);
+  assert_int_equal(udp_sendto(pcb, p, &addr, 9), ERR_OK);
+  pbuf_free(p);
+}
+
+/* Nor longer than its first part. */
+static void news_of_a_long_path_silence_nobody(void **state)
+{
+  (void)state;
+  struct host *host = host_live(HOST_MODERN);
+  struct udp_pcb *pcb = udp_new_ip_type(IPADDR_TYPE_V6);
+  peer_introduce(host);
+  packet_solicit(&packet, host);
+  assert_true(sim_net_deliver(host->dev, packet.bytes, packet.len));
+  host_run(host);
+  send_udp(host, pcb, 100);
+  packet_too_big(&packet, host, peer_got(host, 0)->bytes, 9000);
+  assert_true(sim_net_deliver(host->dev, packet.bytes, packet.len));
+  host_run(host);
+  send_udp(host, pcb, 3000);
+  assert_int_equal(peer_got_count(host), 3);
+  udp_remove(pcb);
+}
+
 /* Unless the device itself cannot do that much. */
 static void a_device_with_a_small_mtu_gets_small_fragments(void **state)
 {
@@ -111,18 +143,11 @@ static void a_device_with_a_small_mtu_gets_small_fragments(void **state)
   host_run(host);
   struct packet_way way = packet_to(host, true);
   struct udp_pcb *pcb = udp_new_ip_type(IPADDR_TYPE_V6);
-  ip_addr_t addr = IPADDR4_INIT(0);
-  memcpy(&addr, way.src, 16);
-  IP_SET_TYPE_VAL(addr, IPADDR_TYPE_V6);
   for (unsigned i = 0; i < 3; i++) {
     packet_ping(&packet, &way, 100, i);
     assert_true(sim_net_deliver(host->dev, packet.bytes, packet.len));
     host_run(host);
-    peer_forget(host);
-    struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, 1000, PBUF_RAM);
-    memset(p->payload, 0, p->len);
-    assert_int_equal(udp_sendto(pcb, p, &addr, 9), ERR_OK);
-    pbuf_free(p);
+    send_udp(host, pcb, 1000);
     assert_int_equal(peer_got_count(host), 2);
     assert_true(peer_got(host, 0)->len <= 614);
   }
@@ -134,6 +159,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       HOST_TEST(a_connection_outlives_a_way_that_gets_shorter),
       HOST_TEST(news_of_an_impossible_path_starve_nobody),
+      HOST_TEST(news_of_a_long_path_silence_nobody),
       HOST_TEST(a_device_with_a_small_mtu_gets_small_fragments),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
