@@ -285,7 +285,12 @@ static void adopt_device(struct virtioif *vif)
   if (vif->net.has_mac) {
     memcpy(netif->hwaddr, vif->net.mac, ETH_HWADDR_LEN);
   }
-  netif->mtu = mtu != 0 && mtu < VIRTIOIF_MTU ? mtu : VIRTIOIF_MTU;
+  mtu = mtu != 0 ? LWIP_MIN(mtu, VIRTIOIF_MTU) : VIRTIOIF_MTU;
+#if LWIP_TCP
+  /* Segments that were cut for a larger one leave in fragments, with sums from lwIP. */
+  vif->mtu_sank = tcp_active_pcbs != NULL && (vif->mtu_sank || mtu < netif->mtu);
+#endif
+  netif->mtu = mtu;
 #if LWIP_IPV6 && LWIP_ND6_ALLOW_RA_UPDATES
   netif->mtu6 = netif->mtu;
 #endif

@@ -332,7 +332,7 @@ void virtioif_csum_init(struct virtioif *vif)
                      NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_TCP |
                      NETIF_CHECKSUM_CHECK_UDP | NETIF_CHECKSUM_CHECK_ICMP);
 #endif
-  if (virtioif_has(vif, VIRTIO_NET_F_CSUM)) {
+  if (virtioif_has(vif, VIRTIO_NET_F_CSUM) && !vif->mtu_sank) {
     flags &= (u16_t) ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_CHECK_TCP);
   }
   vif->csum_rest = flags;

@@ -5,6 +5,8 @@
  */
 #include "lwip/opt.h"
 
+#include "lwip/inet_chksum.h"
+#include "lwip/ip.h"
 #include "lwip/nd6.h"
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
@@ -150,14 +152,35 @@ static u32_t *make_whole(struct tcp_pcb *pcb, struct tcp_seg *seg, u32_t *opts)
   return (u32_t *)(void *)((u8_t *)whole->payload + opts_at);
 }
 
+/* Of a segment in pieces the device cannot compute the checksum. */
+static void sum_in_software(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
+{
+#if LWIP_CHECKSUM_CTRL_PER_NETIF
+  const struct netif *netif = pcb->netif_idx != NETIF_NO_INDEX
+                                  ? netif_get_by_index(pcb->netif_idx)
+                                  : ip_route(&pcb->local_ip, &pcb->remote_ip);
+  if (netif != NULL && (netif->chksum_flags & NETIF_CHECKSUM_GEN_TCP) == 0) {
+    seg->tcphdr->chksum =
+        ip_chksum_pseudo(seg->p, IP_PROTO_TCP, seg->p->tot_len, &pcb->local_ip, &pcb->remote_ip);
+  }
+#else
+  LWIP_UNUSED_ARG(pcb);
+  LWIP_UNUSED_ARG(seg);
+#endif
+}
+
 u32_t *virtioif_tcp_out(struct pbuf *p, struct tcp_pcb *pcb, u32_t *opts)
 {
-  if (p->tot_len <= IP6_MIN_MTU_LENGTH - IP6_HLEN || p->next == NULL || pcb == NULL ||
-      !IP_IS_V6(&pcb->remote_ip) || pcb->unsent == NULL || pcb->unsent->p != p) {
+  if (p->tot_len <= IP6_MIN_MTU_LENGTH - IP6_HLEN || pcb == NULL || !IP_IS_V6(&pcb->remote_ip) ||
+      pcb->unsent == NULL || pcb->unsent->p != p ||
+      p->tot_len + IP6_HLEN <= nd6_get_destination_mtu(ip_2_ip6(&pcb->remote_ip), NULL)) {
     return opts;
   }
-  u16_t mtu = nd6_get_destination_mtu(ip_2_ip6(&pcb->remote_ip), NULL);
-  return p->tot_len + IP6_HLEN > mtu ? make_whole(pcb, pcb->unsent, opts) : opts;
+  if (p->next != NULL) {
+    opts = make_whole(pcb, pcb->unsent, opts);
+  }
+  sum_in_software(pcb, pcb->unsent);
+  return opts;
 }
 
 #else

@@ -266,7 +266,12 @@ static void a_segment_in_fragments_has_the_sum_of_the_whole(void **state)
       assert_true(sim_net_deliver(host->dev, packet.bytes, packet.len));
       host_run(host);
     } else {
-      host->netif.mtu = 1280;
+      struct sim_net_params other = host_device(HOST_MODERN);
+      other.features |= SIM_F_MTU | ((variant & 2) != 0 ? CSUM_FEATURES : 0);
+      other.mtu = 1280;
+      sim_net_become(host->dev, &other);
+      virtioif_reset(&host->netif);
+      host_run(host);
     }
     peer_forget(host);
     for (unsigned laps = 0; gather_fragments(host, &whole) == 0 && laps < 40; laps++) {

@@ -275,6 +275,7 @@ struct virtioif {
   bool tx_refused;                      /**< A frame met a full queue; its interrupt is armed. */
   bool tx_reaped;                       /**< Since then a frame was finished. */
   bool tso;                             /**< Large send was negotiated. */
+  bool mtu_sank;                        /**< It was larger when some connections began. */
   enum virtioif_state state;            /**< Whether the device works. */
   struct virtioif_recovery recovery;    /**< What is done about it if not. */
   struct virtioif_tx_watch tx_watch;    /**< Whether it still sends. */

@@ -63,10 +63,11 @@ struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
 err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct pbuf *p);
 
 /**
- * For LWIP_HOOK_TCP_OUT_ADD_TCPOPTS: make a segment that is too long for its path one pbuf.
+ * For LWIP_HOOK_TCP_OUT_ADD_TCPOPTS: prepare a segment that is too long for its path over IPv6.
  *
- * lwIP sends such a segment in fragments, and ip6_frag() of lwIP 2.2.1 leaves its pbufs changed. Of
- * the first one TCP puts that right when it sends the segment again, of the others nobody does.
+ * lwIP sends such a segment in fragments. Its checksum cannot be left to the device then. And
+ * ip6_frag() of lwIP 2.2.1 leaves the segment's pbufs changed: of the first one TCP puts that right
+ * when it sends the segment again, of the others nobody does, so they are made one.
  *
  * @param p    the segment with its TCP header
  * @param pcb  its connection
