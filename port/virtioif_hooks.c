@@ -128,14 +128,13 @@ err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, cons
 
 #if LWIP_IPV6 && LWIP_IPV6_FRAG
 
-/* Put a segment that is about to be sent into one pbuf. Without memory it stays as it is. */
-static u32_t *make_whole(struct tcp_pcb *pcb, struct tcp_seg *seg, u32_t *opts)
+/* Put a segment that is about to be sent into one pbuf. False: there is no memory for it. */
+static bool make_whole(struct tcp_pcb *pcb, struct tcp_seg *seg)
 {
   struct pbuf *whole = pbuf_alloc(PBUF_IP, seg->p->tot_len, PBUF_RAM);
   if (whole == NULL) {
-    return opts;
+    return false;
   }
-  size_t opts_at = (size_t)((u8_t *)opts - (u8_t *)seg->tcphdr);
   pbuf_copy_partial(seg->p, whole->payload, whole->tot_len, 0);
   pcb->snd_queuelen = (u16_t)(pcb->snd_queuelen - pbuf_clen(seg->p) + 1u);
   pbuf_free(seg->p);
@@ -149,7 +148,17 @@ static u32_t *make_whole(struct tcp_pcb *pcb, struct tcp_seg *seg, u32_t *opts)
 #if TCP_OVERSIZE_DBGCHECK
   seg->oversize_left = 0;
 #endif
-  return (u32_t *)(void *)((u8_t *)whole->payload + opts_at);
+  return true;
+}
+
+/* Let lwIP send the segment in one, in vain: the router that minds says so again. */
+static void forget_path(const ip6_addr_t *dest)
+{
+  for (unsigned i = 0; i < LWIP_ND6_NUM_DESTINATIONS; i++) {
+    if (ip6_addr_eq(&destination_cache[i].destination_addr, dest)) {
+      destination_cache[i].pmtu = 0;
+    }
+  }
 }
 
 /* Of a segment in pieces the device cannot compute the checksum. */
@@ -169,18 +178,26 @@ static void sum_in_software(const struct tcp_pcb *pcb, const struct tcp_seg *seg
 #endif
 }
 
+static bool is_too_long(const struct pbuf *p, const struct tcp_pcb *pcb)
+{
+  return p->tot_len > IP6_MIN_MTU_LENGTH - IP6_HLEN && pcb != NULL && IP_IS_V6(&pcb->remote_ip) &&
+         pcb->unsent != NULL && pcb->unsent->p == p &&
+         p->tot_len + IP6_HLEN > nd6_get_destination_mtu(ip_2_ip6(&pcb->remote_ip), NULL);
+}
+
 u32_t *virtioif_tcp_out(struct pbuf *p, struct tcp_pcb *pcb, u32_t *opts)
 {
-  if (p->tot_len <= IP6_MIN_MTU_LENGTH - IP6_HLEN || pcb == NULL || !IP_IS_V6(&pcb->remote_ip) ||
-      pcb->unsent == NULL || pcb->unsent->p != p ||
-      p->tot_len + IP6_HLEN <= nd6_get_destination_mtu(ip_2_ip6(&pcb->remote_ip), NULL)) {
+  if (!is_too_long(p, pcb)) {
     return opts;
   }
-  if (p->next != NULL) {
-    opts = make_whole(pcb, pcb->unsent, opts);
+  struct tcp_seg *seg = pcb->unsent;
+  size_t opts_at = (size_t)((u8_t *)opts - (u8_t *)seg->tcphdr);
+  if (p->next != NULL && !make_whole(pcb, seg)) {
+    forget_path(ip_2_ip6(&pcb->remote_ip));
+    return opts;
   }
-  sum_in_software(pcb, pcb->unsent);
-  return opts;
+  sum_in_software(pcb, seg);
+  return (u32_t *)(void *)((u8_t *)seg->tcphdr + opts_at);
 }
 
 #else

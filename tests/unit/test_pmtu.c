@@ -36,7 +36,9 @@ static void make_shorter(struct transfer *t, const struct sim_net_params *params
   struct host *host = t->hosts[0];
   if (t->ipv6) { /* a router said so */
     for (unsigned i = 0; i < LWIP_ND6_NUM_DESTINATIONS; i++) {
-      destination_cache[i].pmtu = LWIP_MIN(destination_cache[i].pmtu, 1280);
+      if (!ip6_addr_isany(&destination_cache[i].destination_addr)) {
+        destination_cache[i].pmtu = 1280;
+      }
     }
     return;
   }
@@ -66,6 +68,39 @@ static void a_connection_outlives_a_way_that_gets_shorter(void **state)
     assert_in_range(t.received, 1, t.to_send - 1);
     make_shorter(&t, &params);
     transfer_run(&t);
+    assert_int_equal(t.received, t.to_send);
+    transfer_end(&t);
+    forget_fragments(t.hosts[0]);
+    host_end(NULL);
+    host_begin(NULL);
+  }
+}
+
+/* Whichever allocation fails, nothing but what was written arrives. */
+static void without_memory_a_way_that_gets_shorter_costs_time_only(void **state)
+{
+  (void)state;
+  for (u32_t n = 0; n < 60; n++) {
+    struct sim_net_params params = host_device(HOST_MODERN);
+    struct transfer t = {.to_send = 60000, .ipv6 = true, .in_place = true, .lose = lose_some};
+    params.features |= CSUM_FEATURES;
+    transfer_start(&t, &params, &params);
+    while (t.received == 0) {
+      transfer_lap(&t);
+    }
+    make_shorter(&t, &params);
+    support_malloc_count = 0;
+    support_malloc_fail_once = true;
+    support_malloc_fail_from = n;
+    for (unsigned lap = 0; lap < 400 && t.received < t.to_send; lap++) {
+      if (!transfer_lap(&t)) {
+        host_wait_ms(250);
+      }
+      if (lap % 8 == 7) {
+        make_shorter(&t, &params); /* the router says it again */
+      }
+    }
+    support_malloc_fail_from = UINT32_MAX;
     assert_int_equal(t.received, t.to_send);
     transfer_end(&t);
     forget_fragments(t.hosts[0]);
@@ -166,6 +201,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       HOST_TEST(a_connection_outlives_a_way_that_gets_shorter),
+      HOST_TEST(without_memory_a_way_that_gets_shorter_costs_time_only),
       HOST_TEST(news_of_an_impossible_path_starve_nobody),
       HOST_TEST(news_of_a_long_path_silence_nobody),
       HOST_TEST(a_device_with_a_small_mtu_gets_small_fragments),
