@@ -178,26 +178,32 @@ static void sum_in_software(const struct tcp_pcb *pcb, const struct tcp_seg *seg
 #endif
 }
 
-static bool is_too_long(const struct pbuf *p, const struct tcp_pcb *pcb)
+/* Whether the segment is too long for its path. */
+static bool will_be_cut(const struct pbuf *p, const struct tcp_pcb *pcb)
 {
-  return p->tot_len > IP6_MIN_MTU_LENGTH - IP6_HLEN && pcb != NULL && IP_IS_V6(&pcb->remote_ip) &&
-         pcb->unsent != NULL && pcb->unsent->p == p &&
+  return pcb != NULL && IP_IS_V6(&pcb->remote_ip) && pcb->unsent != NULL && pcb->unsent->p == p &&
          p->tot_len + IP6_HLEN > nd6_get_destination_mtu(ip_2_ip6(&pcb->remote_ip), NULL);
 }
 
-u32_t *virtioif_tcp_out(struct pbuf *p, struct tcp_pcb *pcb, u32_t *opts)
+VIRTIO_COLD static u32_t *prepare_fragments(struct tcp_pcb *pcb, u32_t *opts)
 {
-  if (!is_too_long(p, pcb)) {
-    return opts;
-  }
   struct tcp_seg *seg = pcb->unsent;
   size_t opts_at = (size_t)((u8_t *)opts - (u8_t *)seg->tcphdr);
-  if (p->next != NULL && !make_whole(pcb, seg)) {
+  if (seg->p->next != NULL && !make_whole(pcb, seg)) {
     forget_path(ip_2_ip6(&pcb->remote_ip));
     return opts;
   }
   sum_in_software(pcb, seg);
   return (u32_t *)(void *)((u8_t *)seg->tcphdr + opts_at);
+}
+
+u32_t *virtioif_tcp_out(struct pbuf *p, struct tcp_pcb *pcb, u32_t *opts)
+{
+  /* Every path takes a packet of IPv6's least MTU. */
+  if (p->tot_len <= IP6_MIN_MTU_LENGTH - IP6_HLEN || !will_be_cut(p, pcb)) {
+    return opts;
+  }
+  return prepare_fragments(pcb, opts);
 }
 
 #else
