@@ -293,7 +293,7 @@ inline void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
 #else
   LWIP_UNUSED_ARG(vif);
 #endif
-  if (packet->sum_at != 0) {
+  if (LWIP_CHECKSUM_CTRL_PER_NETIF && packet->sum_at != 0) {
     offload_sum(frame, packet, offload);
   }
 }
@@ -301,6 +301,30 @@ inline void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
 /*
  * In
  */
+
+/* Whether the frame may tell of a path MTU, that is, may be ICMPv6, behind whatever other headers.
+ */
+static bool may_be_icmp6(const struct pbuf *p)
+{
+  const u8_t *frame = (const u8_t *)p->payload;
+  u16_t type = get16(frame + ETH_TYPE);
+
+  if (!LWIP_IPV6 || type == PP_HTONS(ETHTYPE_IP) || p->len < SIZEOF_ETH_HDR + IP6_HLEN) {
+    return false;
+  }
+  u8_t next = frame[SIZEOF_ETH_HDR + IP6_NEXTH];
+  return type != PP_HTONS(ETHTYPE_IPV6) || (next != IP6_NEXTH_TCP && next != IP6_NEXTH_UDP);
+}
+
+static err_t input(struct netif *netif, struct pbuf *p)
+{
+  bool mend = may_be_icmp6(p);
+  err_t err = netif->input(p, netif);
+  if (mend) {
+    virtioif_mend_path_mtu();
+  }
+  return err;
+}
 
 #if LWIP_CHECKSUM_CTRL_PER_NETIF
 
@@ -356,8 +380,11 @@ static __attribute__((noinline)) void complete_sum(struct pbuf *p,
 /* Whether the frame ends here, so that nobody else will look at its sum. */
 static bool is_to_us(const struct virtioif *vif, const struct pbuf *p)
 {
-  return memcmp(p->payload, vif->netif->hwaddr, ETH_HWADDR_LEN) == 0 &&
-         !virtioif_is_foreign((const u8_t *)p->payload, p->len);
+  const u8_t *dest = (const u8_t *)p->payload;
+  const u8_t *own = vif->netif->hwaddr;
+
+  return get32(dest) == get32(own) && get16(dest + 4) == get16(own + 4) &&
+         !virtioif_is_foreign(dest, p->len);
 }
 
 /* Whether the device's word on the sum covers the packet: TCP or UDP, and no fragment. What has a
@@ -400,7 +427,7 @@ inline err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
   bool good = (offload->flags & known) != 0 && is_good(vif, p, offload);
 
   NETIF_SET_CHECKSUM_CTRL(netif, good ? vif->csum_good : vif->csum_check);
-  err_t err = netif->input(p, netif);
+  err_t err = good ? netif->input(p, netif) : input(netif, p);
   NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_rest);
   return err;
 }
@@ -422,7 +449,7 @@ inline err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
                                  const struct virtio_net_offload *offload)
 {
   LWIP_UNUSED_ARG(offload);
-  return vif->netif->input(p, vif->netif);
+  return input(vif->netif, p);
 }
 
 #endif /* LWIP_CHECKSUM_CTRL_PER_NETIF */

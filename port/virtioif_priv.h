@@ -193,6 +193,10 @@ void virtioif_tso_free_table(struct virtioif *vif, u16_t table);
  * After a frame that may have told of one. */
 #if LWIP_IPV6
 void virtioif_mend_path_mtu(void);
+#else
+static inline void virtioif_mend_path_mtu(void)
+{
+}
 #endif
 
 /** Send the ACKs that were held back while more frames were there to be received. */

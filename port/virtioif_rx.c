@@ -8,13 +8,10 @@
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
-#include "lwip/prot/ethernet.h"
-#include "lwip/prot/ip6.h"
 #include "lwip/snmp.h"
 #include "lwip/stats.h"
 #include "lwip/sys.h"
 #include "lwip/tcp.h"
-#include "virtioif_headers.h"
 #include "virtioif_priv.h"
 
 /* Frames start at 6 modulo 8 in receive buffers, so that the IP header is aligned, and so do their
@@ -136,37 +133,14 @@ static void count_drop(struct virtioif *vif, u32_t *cause)
   MIB2_STATS_NETIF_INC(vif->netif, ifindiscards);
 }
 
-/* Whether the frame may tell of a path MTU, that is, may be ICMPv6, behind whatever other headers.
- */
-static bool may_be_icmp6(const struct pbuf *p)
-{
-  const u8_t *frame = (const u8_t *)p->payload;
-  u16_t type = get16(frame + ETH_TYPE);
-
-  if (!LWIP_IPV6 || type == PP_HTONS(ETHTYPE_IP) || p->len < SIZEOF_ETH_HDR + IP6_HLEN) {
-    return false;
-  }
-  u8_t next = frame[SIZEOF_ETH_HDR + IP6_NEXTH];
-  return type != PP_HTONS(ETHTYPE_IPV6) || (next != IP6_NEXTH_TCP && next != IP6_NEXTH_UDP);
-}
-
 static void deliver(struct virtioif *vif, struct pbuf *p, const struct virtio_net_offload *offload)
 {
-  bool mend = may_be_icmp6(p);
-
   count_frame(vif->netif, p);
   vif->stats.rx_frames++;
   if (virtioif_csum_input(vif, p, offload) != ERR_OK) {
     pbuf_free(p);
     count_drop(vif, &vif->stats.rx_drop_input);
   }
-#if LWIP_IPV6
-  if (mend) {
-    virtioif_mend_path_mtu();
-  }
-#else
-  LWIP_UNUSED_ARG(mend);
-#endif
 }
 
 static struct pbuf *alloc_copy(struct virtioif *vif, u16_t len)
