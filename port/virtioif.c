@@ -286,7 +286,7 @@ static void adopt_device(struct virtioif *vif)
     memcpy(netif->hwaddr, vif->net.mac, ETH_HWADDR_LEN);
   }
   mtu = mtu != 0 ? LWIP_MIN(mtu, VIRTIOIF_MTU) : VIRTIOIF_MTU;
-#if LWIP_TCP
+#if LWIP_TCP && LWIP_CHECKSUM_CTRL_PER_NETIF
   /* Segments that were cut for a larger one leave in fragments, with sums from lwIP. */
   vif->mtu_sank = tcp_active_pcbs != NULL && (vif->mtu_sank || mtu < netif->mtu);
 #endif

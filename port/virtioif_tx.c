@@ -75,7 +75,7 @@ void virtioif_tx_release(struct virtioif *vif, u16_t slot)
   release(vif, slot);
 }
 
-inline void virtioif_tx_reap(struct virtioif *vif)
+void virtioif_tx_reap(struct virtioif *vif)
 {
   u16_t slot;
   int got;
