@@ -252,8 +252,8 @@ static bool headers_are_together(const struct pbuf *p, const struct virtioif_pac
   return p->next == NULL || p->len >= needed;
 }
 
-inline bool virtioif_csum_parse(const struct virtioif *vif, const struct pbuf *p,
-                                struct virtioif_packet *packet)
+VIRTIO_HOT bool virtioif_csum_parse(const struct virtioif *vif, const struct pbuf *p,
+                                    struct virtioif_packet *packet)
 {
   const u8_t *frame = (const u8_t *)p->payload;
 
@@ -275,9 +275,9 @@ inline bool virtioif_csum_parse(const struct virtioif *vif, const struct pbuf *p
   return true;
 }
 
-inline void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
-                             const struct virtioif_packet *packet,
-                             struct virtio_net_offload *offload)
+VIRTIO_HOT void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
+                                 const struct virtioif_packet *packet,
+                                 struct virtio_net_offload *offload)
 {
   u8_t *frame = (u8_t *)p->payload;
 
@@ -419,8 +419,8 @@ static bool is_good(const struct virtioif *vif, struct pbuf *p,
   return good;
 }
 
-inline err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
-                                 const struct virtio_net_offload *offload)
+VIRTIO_HOT err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
+                                     const struct virtio_net_offload *offload)
 {
   const u8_t known = VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID;
   struct netif *netif = vif->netif;
@@ -445,8 +445,8 @@ void virtioif_csum_init(struct virtioif *vif)
   LWIP_UNUSED_ARG(vif);
 }
 
-inline err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
-                                 const struct virtio_net_offload *offload)
+VIRTIO_HOT err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
+                                     const struct virtio_net_offload *offload)
 {
   LWIP_UNUSED_ARG(offload);
   return input(vif->netif, p);

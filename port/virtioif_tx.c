@@ -100,7 +100,7 @@ void virtioif_tx_reclaim(struct virtioif *vif)
  * Room and notifications
  */
 
-inline void virtioif_tx_kick(struct virtioif *vif)
+VIRTIO_HOT void virtioif_tx_kick(struct virtioif *vif)
 {
   if (virtio_net_kick(&vif->net, &vif->net.tx)) {
     vif->stats.kicks_tx++;
@@ -138,7 +138,7 @@ static __attribute__((noinline)) bool clear_room(struct virtioif *vif, unsigned 
   return false;
 }
 
-inline bool virtioif_tx_make_room(struct virtioif *vif, unsigned pieces)
+VIRTIO_HOT bool virtioif_tx_make_room(struct virtioif *vif, unsigned pieces)
 {
   return has_room(vif, pieces) || clear_room(vif, pieces);
 }

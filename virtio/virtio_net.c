@@ -223,7 +223,7 @@ VIRTIO_COLD void virtio_net_start(struct virtio_net *net)
   virtio_net_kick(net, &net->rx);
 }
 
-inline bool virtio_net_kick(struct virtio_net *net, struct virtq *vq)
+VIRTIO_HOT bool virtio_net_kick(struct virtio_net *net, struct virtq *vq)
 {
   virtq_publish(vq);
   if (!virtq_kick_wanted(vq)) {
@@ -242,7 +242,7 @@ static uint8_t *rx_frame(const struct virtio_net *net, uint16_t buffer)
   return net->rx_mem + (size_t)buffer * VIRTIO_NET_RX_BUF_BYTES + VIRTIO_NET_RX_FRAME_OFFSET;
 }
 
-inline int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer)
+VIRTIO_HOT int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer)
 {
   uint32_t header_bytes = virtio_net_hdr_bytes(net);
   uint8_t *frame = rx_frame(net, buffer);
@@ -282,7 +282,7 @@ static void read_hdr(const struct virtio_net *net, const uint8_t *at, struct vir
   }
 }
 
-inline int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *rx)
+VIRTIO_HOT int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *rx)
 {
   struct virtq_done done;
   int got = virtq_take(&net->rx, &done);
@@ -340,8 +340,9 @@ static void write_hdr(const struct virtio_net *net, uint8_t *at,
   }
 }
 
-inline int virtio_net_tx_add(struct virtio_net *net, const struct virtq_sg *sg, unsigned count,
-                             const struct virtio_net_offload *offload, uint16_t token, void *table)
+VIRTIO_HOT int virtio_net_tx_add(struct virtio_net *net, const struct virtq_sg *sg, unsigned count,
+                                 const struct virtio_net_offload *offload, uint16_t token,
+                                 void *table)
 {
   int err;
   if (table != NULL) {

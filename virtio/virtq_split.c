@@ -1,9 +1,6 @@
 /*
  * virtq_split.c: the driver's side of "Split Virtqueues".
  *
- * What each frame passes through is inline, here and in the files above: with link-time
- * optimization it then becomes a part of its callers.
- *
  * SPDX-License-Identifier: BSD-3-Clause
  */
 #include "virtio/virtio_hal.h"
@@ -147,7 +144,7 @@ static inline void commit(struct virtq *vq, uint16_t head, uint16_t last, unsign
   vq->avail->ring[idx & vq->mask] = virtio_hal_le16(head, vq->native_endian);
 }
 
-inline int virtq_add_one(struct virtq *vq, struct virtq_sg piece, bool in, uint16_t token)
+VIRTIO_HOT int virtq_add_one(struct virtq *vq, struct virtq_sg piece, bool in, uint16_t token)
 {
   uint16_t head = vq->free_head;
   if (vq->num_free == 0) {
@@ -204,7 +201,7 @@ int virtq_add_indirect(struct virtq *vq, void *table, const struct virtq_sg *sg,
  * Notifying the device
  */
 
-inline void virtq_publish(struct virtq *vq)
+VIRTIO_HOT void virtq_publish(struct virtq *vq)
 {
   if (vq->published_idx == vq->avail_idx) {
     return;
@@ -216,7 +213,7 @@ inline void virtq_publish(struct virtq *vq)
   shared_write16(vq, &vq->avail->idx, vq->published_idx);
 }
 
-inline bool virtq_kick_wanted(struct virtq *vq)
+VIRTIO_HOT bool virtq_kick_wanted(struct virtq *vq)
 {
   uint16_t old = vq->kicked_idx;
   uint16_t new = vq->published_idx;
@@ -280,7 +277,7 @@ static inline uint16_t release(struct virtq *vq, uint32_t head, uint16_t count)
   return first->token;
 }
 
-inline int virtq_take(struct virtq *vq, struct virtq_done *done)
+VIRTIO_HOT int virtq_take(struct virtq *vq, struct virtq_done *done)
 {
   uint16_t idx = vq->used_idx;
   if (vq->used_seen == idx && !look_for_used(vq)) {
@@ -300,12 +297,12 @@ inline int virtq_take(struct virtq *vq, struct virtq_done *done)
   return 1;
 }
 
-inline bool virtq_pending(const struct virtq *vq)
+VIRTIO_HOT bool virtq_pending(const struct virtq *vq)
 {
   return device_used_idx(vq) != vq->used_idx;
 }
 
-inline bool virtq_arm(struct virtq *vq)
+VIRTIO_HOT bool virtq_arm(struct virtq *vq)
 {
   if (vq->event_idx) {
     shared_write16(vq, used_event(vq), vq->used_idx);
@@ -318,7 +315,7 @@ inline bool virtq_arm(struct virtq *vq)
   return virtq_pending(vq);
 }
 
-inline void virtq_disarm(struct virtq *vq)
+VIRTIO_HOT void virtq_disarm(struct virtq *vq)
 {
   if (vq->event_idx) {
     /* The flags stay 0; an event index just passed is the farthest away. */
@@ -332,7 +329,7 @@ VIRTIO_COLD bool virtq_reclaim(struct virtq *vq, uint16_t *token)
 {
   for (uint16_t head = 0; head < vq->size && virtq_in_flight(vq) > 0; head++) {
     if (vq->shadow[head].count != 0) {
-      vq->used_idx++;
+      vq->used_seen = ++vq->used_idx;
       *token = release(vq, head, vq->shadow[head].count);
       return true;
     }

@@ -22,14 +22,14 @@ mutants() {
   cat <<'MUTANTS'
 used-id-range | virtq | virtio/virtq_split.c | id < vq->size ? vq->shadow[id].count : 0 | vq->shadow[id].count
 used-id-in-flight | virtq | virtio/virtq_split.c | if (count == 0) { | if (count == 0 && id >= vq->size) {
-used-idx-jump | virtq | virtio/virtq_split.c | (uint16_t)(seen - vq->used_idx) > vq->in_flight | false
+used-idx-jump | virtq | virtio/virtq_split.c | (uint16_t)(seen - vq->used_idx) > (uint16_t)(vq->published_idx - vq->used_idx) | false
 used-idx-again | virtq | virtio/virtq_split.c | vq->used_seen == idx && !look_for_used(vq) | !look_for_used(vq)
 event-index | virtq | virtio/virtq_split.c | (uint16_t)(new - event - 1u) < (uint16_t)(new - old) | event == (uint16_t)(new - 1u)
 net-used-id-range | virtio_net | virtio/virtq_split.c | id < vq->size ? vq->shadow[id].count : 0 | vq->shadow[id].count
 net-used-id-in-flight | virtio_net | virtio/virtq_split.c | if (count == 0) { | if (count == 0 && id >= vq->size) {
 rx-len-above | virtio_net | virtio/virtio_net.c | done.len >= least && done.len <= most | done.len >= least
 rx-len-below | virtio_net | virtio/virtio_net.c | done.len >= least && done.len <= most | done.len <= most
-rx-more-len | virtio_net | virtio/virtio_net.c | if (done.len <= net->hdr_bytes + VIRTIO_NET_RX_FRAME_MAX) | if (true)
+rx-more-len | virtio_net | virtio/virtio_net.c | if (done.len <= virtio_net_hdr_bytes(net) + VIRTIO_NET_RX_FRAME_MAX) | if (true)
 num-buffers | virtio_net | port/virtioif_rx.c | rx->len == 0 || rx->buffers - 1u >= most_buffers(vif) | rx->len == 0
 frame-64k | virtio_net | port/virtioif_rx.c | rx->len == 0 || part->len > 0xffffu - RX_COPY_PAD | rx->len == 0
 rx-input-leak | virtio_net | port/virtioif_rx.c | if (virtioif_csum_input(vif, p, offload) != ERR_OK) { | if (virtioif_csum_input(vif, p, offload) != ERR_OK && false) {

@@ -183,7 +183,7 @@ static int expect_take(void)
     if (idx == model.used) {
       return 0;
     }
-    if ((uint16_t)(idx - model.used) > model.in_flight) {
+    if ((uint16_t)(idx - model.used) > (uint16_t)(model.published - model.used)) {
       model.broken = true;
       return VIRTIO_ERR_DEVICE;
     }
@@ -241,6 +241,7 @@ void model_reclaim_one(void)
       /* Which of several with one token it was, the descriptors it freed tell. */
       if (model.vq.shadow[head].count == 0) {
         forget(head);
+        model.seen = ++model.used;
         return;
       }
     }
@@ -279,7 +280,7 @@ void model_start(uint16_t at)
 
 void model_check(void)
 {
-  FUZZ_CHECK(model.vq.num_free == model.free && model.vq.in_flight == model.in_flight);
+  FUZZ_CHECK(model.vq.num_free == model.free && virtq_in_flight(&model.vq) == model.in_flight);
   FUZZ_CHECK(model.vq.broken == model.broken);
 }
 
