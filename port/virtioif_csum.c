@@ -426,8 +426,15 @@ VIRTIO_HOT err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
   struct netif *netif = vif->netif;
   bool good = (offload->flags & known) != 0 && is_good(vif, p, offload);
 
-  NETIF_SET_CHECKSUM_CTRL(netif, good ? vif->csum_good : vif->csum_check);
-  err_t err = good ? netif->input(p, netif) : input(netif, p);
+  err_t err;
+
+  if (good) {
+    NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_good);
+    err = netif->input(p, netif);
+  } else {
+    NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_check);
+    err = input(netif, p);
+  }
   NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_rest);
   return err;
 }
