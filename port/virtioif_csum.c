@@ -368,8 +368,8 @@ void virtioif_csum_init(struct virtioif *vif)
 
 /* Finish a sum that the sender left to the device, for a frame that goes further than to us. The
  * offsets are the device's word: what they point at has to be in the first pbuf. */
-static __attribute__((noinline)) void complete_sum(struct pbuf *p,
-                                                   const struct virtio_net_offload *offload)
+static VIRTIO_COLD __attribute__((noinline)) void
+complete_sum(struct pbuf *p, const struct virtio_net_offload *offload)
 {
   u32_t field = (u32_t)offload->csum_start + offload->csum_offset;
   if (field + sizeof(u16_t) <= p->len) {

@@ -102,7 +102,8 @@ static bool overruns_window(const struct tcp_pcb *pcb, const struct tcp_hdr *hdr
   return ahead < pcb->rcv_wnd && ahead + len > pcb->rcv_wnd;
 }
 
-err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct tcp_hdr *hdr, const struct pbuf *p)
+VIRTIO_HOT err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct tcp_hdr *hdr,
+                                       const struct pbuf *p)
 {
   if (pcb->state < SYN_RCVD) {
     return ERR_OK; /* a listening pcb is a shorter structure */
@@ -197,7 +198,7 @@ VIRTIO_COLD static u32_t *prepare_fragments(struct tcp_pcb *pcb, u32_t *opts)
   return (u32_t *)(void *)((u8_t *)seg->tcphdr + opts_at);
 }
 
-u32_t *virtioif_tcp_out(struct pbuf *p, struct tcp_pcb *pcb, u32_t *opts)
+VIRTIO_HOT u32_t *virtioif_tcp_out(struct pbuf *p, struct tcp_pcb *pcb, u32_t *opts)
 {
   /* Every path takes a packet of IPv6's least MTU. */
   if (p->tot_len <= IP6_MIN_MTU_LENGTH - IP6_HLEN || !will_be_cut(p, pcb)) {
@@ -208,7 +209,7 @@ u32_t *virtioif_tcp_out(struct pbuf *p, struct tcp_pcb *pcb, u32_t *opts)
 
 #else
 
-u32_t *virtioif_tcp_out(struct pbuf *p, struct tcp_pcb *pcb, u32_t *opts)
+VIRTIO_HOT u32_t *virtioif_tcp_out(struct pbuf *p, struct tcp_pcb *pcb, u32_t *opts)
 {
   LWIP_UNUSED_ARG(p);
   LWIP_UNUSED_ARG(pcb);

@@ -81,7 +81,7 @@ void virtioif_rx_init(struct virtioif *vif)
   }
 }
 
-void virtioif_rx_refill(struct virtioif *vif)
+VIRTIO_HOT void virtioif_rx_refill(struct virtioif *vif)
 {
   SYS_ARCH_DECL_PROTECT(level);
 
@@ -125,7 +125,7 @@ static void count_frame(struct netif *netif, const struct pbuf *p)
 #endif
 }
 
-static void count_drop(struct virtioif *vif, u32_t *cause)
+static VIRTIO_COLD void count_drop(struct virtioif *vif, u32_t *cause)
 {
   LWIP_UNUSED_ARG(vif); /* without MIB2_STATS */
   (*cause)++;
@@ -236,7 +236,7 @@ static void set_lengths(struct pbuf *p, u16_t len)
   }
 }
 
-static struct pbuf *part_copy(struct virtioif *vif, struct pbuf *p)
+static VIRTIO_COLD struct pbuf *part_copy(struct virtioif *vif, struct pbuf *p)
 {
   struct pbuf *copy = alloc_copy(vif, p->tot_len);
   if (copy != NULL) {

@@ -75,7 +75,7 @@ void virtioif_tx_release(struct virtioif *vif, u16_t slot)
   release(vif, slot);
 }
 
-void virtioif_tx_reap(struct virtioif *vif)
+VIRTIO_HOT void virtioif_tx_reap(struct virtioif *vif)
 {
   u16_t slot;
   int got;
@@ -113,7 +113,7 @@ static bool has_room(const struct virtioif *vif, unsigned pieces)
 }
 
 /* The part of virtioif_tx_make_room() that is hardly ever needed. */
-static __attribute__((noinline)) bool clear_room(struct virtioif *vif, unsigned pieces)
+static VIRTIO_COLD __attribute__((noinline)) bool clear_room(struct virtioif *vif, unsigned pieces)
 {
   virtioif_tx_reap(vif);
   if (has_room(vif, pieces)) {
@@ -195,7 +195,7 @@ static unsigned map_frame(const struct virtioif *vif, struct pbuf *p, u8_t *slot
 
 /* The frame in one pbuf of the driver's own, for when its pbufs are too many or may change. Not by
  * pbuf_clone(), which takes no chain that ends in an empty pbuf. */
-static struct pbuf *gather_frame(struct virtioif *vif, const struct pbuf *p)
+static VIRTIO_COLD struct pbuf *gather_frame(struct virtioif *vif, const struct pbuf *p)
 {
   struct pbuf *whole = pbuf_alloc(PBUF_RAW_TX, p->tot_len, PBUF_RAM);
   if (whole == NULL) {

@@ -237,7 +237,7 @@ VIRTIO_HOT bool virtq_kick_wanted(struct virtq *vq)
  */
 
 /* The device broke the rules: with used_seen here, nobody gets past look_for_used() any more. */
-static void set_broken(struct virtq *vq)
+static VIRTIO_COLD void set_broken(struct virtq *vq)
 {
   vq->broken = true;
   vq->used_seen = vq->used_idx;
