@@ -169,7 +169,8 @@ struct virtio_net_rx {
  */
 int virtio_net_init(struct virtio_net *net, const struct virtio_net_params *params);
 
-/** Set DRIVER_OK and kick the receive queue for the buffers posted so far. */
+/** Set DRIVER_OK and kick the receive queue for the buffers posted so far. Call
+ * virtio_net_update_link() once afterwards: a device need not tell of a change before. */
 void virtio_net_start(struct virtio_net *net);
 
 /**
