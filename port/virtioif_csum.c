@@ -316,7 +316,8 @@ static bool may_be_icmp6(const struct pbuf *p)
   return type != PP_HTONS(ETHTYPE_IPV6) || (next != IP6_NEXTH_TCP && next != IP6_NEXTH_UDP);
 }
 
-static err_t input(struct netif *netif, struct pbuf *p)
+/* Hand lwIP a frame that the device does not vouch for: not just plain TCP and UDP. */
+static err_t input_any(struct netif *netif, struct pbuf *p)
 {
   bool mend = may_be_icmp6(p);
   err_t err = netif->input(p, netif);
@@ -433,7 +434,7 @@ VIRTIO_HOT err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
     err = netif->input(p, netif);
   } else {
     NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_check);
-    err = input(netif, p);
+    err = input_any(netif, p);
   }
   NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_rest);
   return err;
@@ -456,7 +457,7 @@ VIRTIO_HOT err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
                                      const struct virtio_net_offload *offload)
 {
   LWIP_UNUSED_ARG(offload);
-  return input(vif->netif, p);
+  return input_any(vif->netif, p);
 }
 
 #endif /* LWIP_CHECKSUM_CTRL_PER_NETIF */

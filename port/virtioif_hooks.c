@@ -1,5 +1,6 @@
 /*
- * virtioif_hooks.c: routes to an interface's own addresses, and how often TCP acknowledges.
+ * virtioif_hooks.c: routes to an interface's own addresses, how often TCP acknowledges, and what
+ * keeps peers and routers from setting off faults of lwIP 2.2.1.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
