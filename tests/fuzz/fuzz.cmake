@@ -68,7 +68,7 @@ add_test(NAME fuzz.seeds COMMAND ${fuzz_command} --seeds)
 set_tests_properties(fuzz.seeds PROPERTIES
   LABELS fuzz TIMEOUT 300 COST 60 FIXTURES_SETUP fuzz_seeds)
 foreach(target config virtio_net virtq)
-  add_test(NAME fuzz.${target} COMMAND ${fuzz_command} --fresh --seconds 10 ${target})
+  add_test(NAME fuzz.${target} COMMAND ${fuzz_command} --fresh --seconds 6 ${target})
   add_test(NAME fuzz.${target}.long COMMAND ${fuzz_command} --fresh --seconds 60 ${target})
   set_tests_properties(fuzz.${target} PROPERTIES LABELS fuzz TIMEOUT 300 COST 60)
   set_tests_properties(fuzz.${target}.long PROPERTIES LABELS "fuzz;long" TIMEOUT 600 COST 60)
