@@ -834,6 +834,8 @@ static void a_broken_ring_gives_everything_back_after_a_reset(void **state)
   }
   assert_false(virtq_reclaim(&rig->vq, &token));
   assert_int_equal(virtq_in_flight(&rig->vq), 0);
+  assert_false(virtq_more(&rig->vq));
+  expect_broken(rig); /* it is as broken as before */
 }
 
 static void a_ring_works_again_after_it_was_made_anew(void **state)
