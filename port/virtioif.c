@@ -165,7 +165,7 @@ void virtioif_flush(struct netif *netif)
 
   LWIP_ASSERT_CORE_LOCKED();
   if (virtioif_is_live(vif)) {
-    if (VIRTIOIF_TSO) {
+    if (VIRTIOIF_TSO && virtioif_tso_is_open(vif)) {
       virtioif_tso_close(vif);
     }
     vif->corked = false;

@@ -162,17 +162,25 @@ unsigned virtioif_tx_describe(struct virtioif *vif, struct pbuf *p,
  * virtioif_tso.c: not there with VIRTIOIF_TSO 0
  */
 
-/** True if frames may be held back for a run: large send was negotiated and a lap is on. */
-static inline bool virtioif_tso_active(const struct virtioif *vif)
+/** True if a run is open, which the next frame of its connection may join. */
+static inline bool virtioif_tso_is_open(const struct virtioif *vif)
+{
+  return vif->run.segments > 0;
+}
+
+/** True if a frame may open a run: large send was negotiated and a lap is on. */
+static inline bool virtioif_tso_may_open(const struct virtioif *vif)
 {
   return vif->tso && vif->corked;
 }
 
-/** Add a frame to the open run, or open one with it. False: the frame is to be sent by itself, and
- * the run before it is closed. */
-bool virtioif_tso_take(struct virtioif *vif, struct pbuf *p, const struct virtioif_packet *packet);
+/** Add a frame to the open run. False: it does not continue it, and the run is closed. */
+bool virtioif_tso_join(struct virtioif *vif, struct pbuf *p);
 
-/** Queue the open run, if there is one. */
+/** Open a run with a frame. False: the frame is to be sent by itself. */
+bool virtioif_tso_open(struct virtioif *vif, struct pbuf *p, const struct virtioif_packet *packet);
+
+/** Queue the open run. */
 void virtioif_tso_close(struct virtioif *vif);
 
 /** Give up the open run, if there is one: its segments are lost. */

@@ -89,34 +89,46 @@ static inline bool tcp_matches(const u8_t *a, const u8_t *b, size_t len)
          (len == TCP_HLEN || same(a + TCP_HLEN, b + TCP_HLEN, len - TCP_HLEN));
 }
 
-/* Whether two frames differ in nothing but length, sequence number, ID, sums, PSH and FIN. */
-static inline bool headers_match(const u8_t *a, const u8_t *b, const struct segment *seg)
+/* Whether a frame differs from the run's first in nothing but length, sequence number, ID, sums,
+ * PSH and FIN. */
+static inline bool headers_match(const struct virtioif_run *run, const u8_t *frame)
 {
-  const u8_t *ip_a = a + seg->packet->ip_start;
-  const u8_t *ip_b = b + seg->packet->ip_start;
-  size_t tcp = seg->packet->l4_start;
+  const u8_t *first = (const u8_t *)run->first->payload;
+  const u8_t *ip = frame + run->packet.ip_start;
+  const u8_t *first_ip = first + run->packet.ip_start;
+  size_t tcp = run->packet.l4_start;
 
   /* Ethernet's header has 14 bytes, or 18 with a tag. */
-  return same(a, b, 8) && same(a + 8, b + 8, 2) && same(ip_a - 8, ip_b - 8, 8) &&
-         (seg->packet->ipv6 ? ip6_matches(ip_a, ip_b) : ip4_matches(ip_a, ip_b)) &&
-         tcp_matches(a + tcp, b + tcp, seg->hdr_len - tcp);
+  return same(first, frame, 8) && same(first + 8, frame + 8, 2) && same(first_ip - 8, ip - 8, 8) &&
+         (run->packet.ipv6 ? ip6_matches(first_ip, ip) : ip4_matches(first_ip, ip)) &&
+         tcp_matches(first + tcp, frame + tcp, run->hdr_len - tcp);
 }
 
-static bool continues(const struct virtioif_run *run, const struct pbuf *p,
-                      const struct segment *seg)
+/* Whether the IP header says the length of the frame and, if IPv4, the ID that is due. */
+static inline bool ip_continues(const struct virtioif_run *run, const u8_t *frame, u16_t len)
 {
-  u32_t ip_len = seg->hdr_len - seg->packet->ip_start + run->payload + seg->payload;
-  return run->segments > 0 && seg->hdr_len == run->hdr_len &&
-         seg->packet->l4_start == run->packet.l4_start && seg->seq == run->next_seq &&
-         (seg->packet->ipv6 || seg->ip_id == run->next_id) && seg->payload <= run->gso_size &&
-         ip_len <= IP_PACKET_MAX &&
-         headers_match((const u8_t *)run->first->payload, (const u8_t *)p->payload, seg);
+  const u8_t *ip = frame + run->packet.ip_start;
+
+  if (run->packet.ipv6) {
+    return get_be16(ip + IP6_PLEN) == len - run->packet.l4_start;
+  }
+  return get_be16(ip + IP4_LEN) == len - run->packet.ip_start &&
+         get_be16(ip + IP4_ID) == run->next_id;
 }
 
-/* A short segment, PSH or FIN is right only at the end. */
-static bool ends_run(const struct virtioif_run *run, const struct segment *seg)
+/* Whether p is the next segment of the open run. Where its headers match those of the first, all
+ * that was found out about that one holds for this one, too. */
+static bool continues(const struct virtioif_run *run, const struct pbuf *p)
 {
-  return seg->payload < run->gso_size || (seg->flags & (TCP_PSH | TCP_FIN)) != 0;
+  const u8_t *frame = (const u8_t *)p->payload;
+  const u8_t *tcp = frame + run->packet.l4_start;
+  u32_t ip_len = run->payload + p->tot_len - run->packet.ip_start;
+
+  return p->len >= run->hdr_len && p->tot_len > run->hdr_len &&
+         p->tot_len <= run->hdr_len + run->gso_size && ip_len <= IP_PACKET_MAX &&
+         get_be32(tcp + TCP_SEQ) == run->next_seq && get16(tcp + TCP_CHKSUM) == 0 &&
+         (tcp[TCP_FLAGS_AT] & ~(TCP_PSH | TCP_FIN)) == run->flags &&
+         ip_continues(run, frame, p->tot_len) && headers_match(run, frame);
 }
 
 /*
@@ -199,13 +211,15 @@ static bool open_run(struct virtioif *vif, struct pbuf *p, const struct segment 
   return true;
 }
 
-/* With a second segment the frame becomes: headers in the slot, then the payloads. */
-static void make_large(struct virtioif *vif)
+/* With a second segment the frame becomes: headers in the slot, then the payloads. The second one's
+ * pieces were listed behind the ordinary frame, where a header may have been in two. */
+static void make_large(struct virtioif *vif, unsigned more)
 {
   struct virtioif_run *run = &vif->run;
   u8_t *frame = virtioif_txslot_frame(vif, run->first_slot);
   u32_t hdr_bytes = virtio_net_hdr_bytes(&vif->net);
 
+  memmove(&run->sg[1 + run->payload_pieces], &run->sg[run->pieces], more * sizeof(run->sg[0]));
   run->sg[0] = (struct virtq_sg){frame - hdr_bytes, hdr_bytes + run->hdr_len};
   (void)virtioif_tx_pieces(run->first, run->hdr_len, &run->sg[1], run->payload_pieces);
   run->pieces = (u16_t)(1 + run->payload_pieces);
@@ -224,35 +238,32 @@ static bool pieces_fit(const struct virtioif *vif, unsigned more)
   return pieces <= vif->tso_pieces_max && (indirect || pieces <= vif->net.tx.num_free);
 }
 
-static bool join_run(struct virtioif *vif, struct pbuf *p, const struct segment *seg)
+static bool join_run(struct virtioif *vif, struct pbuf *p)
 {
   struct virtioif_run *run = &vif->run;
 
-  if (vif->tx_free == 0 || !continues(run, p, seg)) {
+  if (vif->tx_free == 0 || !continues(run, p)) {
     return false;
   }
-  struct virtq_sg sg[VIRTIOIF_FRAME_PIECES];
-  int pieces = virtioif_tx_pieces(p, seg->hdr_len, sg, VIRTIOIF_FRAME_PIECES);
+  unsigned room = LWIP_MIN(VIRTIOIF_FRAME_PIECES, VIRTIOIF_TSO_PIECES - run->pieces);
+  int pieces = virtioif_tx_pieces(p, run->hdr_len, &run->sg[run->pieces], room);
   if (pieces < 0 || !pieces_fit(vif, (unsigned)pieces)) {
     return false;
   }
   if (run->segments == 1) {
-    make_large(vif);
+    make_large(vif, (unsigned)pieces);
   }
-  for (int i = 0; i < pieces; i++) {
-    run->sg[run->pieces + i] = sg[i];
-  }
-  run->pieces = (u16_t)(run->pieces + pieces);
-
   u16_t slot = virtioif_txslot_pop(vif);
+  u32_t payload = (u32_t)p->tot_len - run->hdr_len;
   pbuf_ref(p);
   vif->memory->txslots[slot].p = p;
   vif->memory->txslots[run->last_slot].next = slot;
   run->last_slot = slot;
   run->segments++;
-  run->payload += seg->payload;
-  run->flags |= seg->flags;
-  run->next_seq += seg->payload;
+  run->pieces = (u16_t)(run->pieces + pieces);
+  run->payload += payload;
+  run->flags |= ((const u8_t *)p->payload)[run->packet.l4_start + TCP_FLAGS_AT];
+  run->next_seq += payload;
   run->next_id++;
   return true;
 }
@@ -289,11 +300,8 @@ static void build_headers(struct virtioif *vif)
 void virtioif_tso_close(struct virtioif *vif)
 {
   struct virtioif_run *run = &vif->run;
-
-  if (run->segments == 0) {
-    return;
-  }
   void *table = NULL;
+
   if (run->segments > 1) {
     u16_t index = vif->memory->txslots[run->first_slot].table;
     table = index != VIRTIOIF_NONE ? table_mem(vif, index) : NULL;
@@ -304,21 +312,23 @@ void virtioif_tso_close(struct virtioif *vif)
   (void)virtio_net_tx_add(&vif->net, run->sg, run->pieces, &run->offload, run->first_slot, table);
 }
 
-bool virtioif_tso_take(struct virtioif *vif, struct pbuf *p, const struct virtioif_packet *packet)
+bool virtioif_tso_join(struct virtioif *vif, struct pbuf *p)
+{
+  struct virtioif_run *run = &vif->run;
+  bool joined = join_run(vif, p);
+
+  /* A short segment, PSH or FIN is right only at the end. */
+  if (!joined || p->tot_len < run->hdr_len + run->gso_size ||
+      (run->flags & (TCP_PSH | TCP_FIN)) != 0) {
+    virtioif_tso_close(vif);
+  }
+  return joined;
+}
+
+bool virtioif_tso_open(struct virtioif *vif, struct pbuf *p, const struct virtioif_packet *packet)
 {
   struct segment seg;
-
-  if (!is_segment(vif, p, packet, &seg)) {
-    return false;
-  }
-  if (!join_run(vif, p, &seg)) {
-    virtioif_tso_close(vif);
-    return open_run(vif, p, &seg);
-  }
-  if (ends_run(&vif->run, &seg)) {
-    virtioif_tso_close(vif);
-  }
-  return true;
+  return is_segment(vif, p, packet, &seg) && open_run(vif, p, &seg);
 }
 
 void virtioif_tso_abandon(struct virtioif *vif)

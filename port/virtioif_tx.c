@@ -79,10 +79,13 @@ VIRTIO_HOT void virtioif_tx_reap(struct virtioif *vif)
 {
   u16_t slot;
   int got;
-  while ((got = virtio_net_tx_take(&vif->net, &slot)) == 1) {
-    release(vif, slot);
-    vif->tx_reaped = true;
-  }
+  do {
+    got = virtio_net_tx_take(&vif->net, &slot);
+    if (got == 1) {
+      release(vif, slot);
+      vif->tx_reaped = true;
+    }
+  } while (virtq_more(&vif->net.tx)); /* what is finished meanwhile is the next poll's */
   if (got < 0) {
     virtioif_device_failed(vif, VIRTIOIF_EVENT_QUEUE_BROKEN);
   }
@@ -120,7 +123,7 @@ static VIRTIO_COLD __attribute__((noinline)) bool clear_room(struct virtioif *vi
     return true;
   }
   /* What was kept back has to move, or nothing ever completes. */
-  if (VIRTIOIF_TSO) {
+  if (VIRTIOIF_TSO && virtioif_tso_is_open(vif)) {
     virtioif_tso_close(vif);
   }
   virtioif_tx_kick(vif);
@@ -310,16 +313,16 @@ static err_t send_long(struct virtioif *vif, struct pbuf *p, const struct virtio
 static err_t send_frame(struct virtioif *vif, struct pbuf *p)
 {
   struct virtioif_packet packet;
-  bool parsed = virtioif_csum_parse(vif, p, &packet);
 
-  if (VIRTIOIF_TSO && virtioif_tso_active(vif)) {
-    if (parsed && virtioif_tso_take(vif, p, &packet)) {
-      return ERR_OK;
-    }
-    virtioif_tso_close(vif);
+  if (VIRTIOIF_TSO && virtioif_tso_is_open(vif) && virtioif_tso_join(vif, p)) {
+    return ERR_OK;
   }
+  bool parsed = virtioif_csum_parse(vif, p, &packet);
   if (parsed && p->tot_len <= VIRTIOIF_TX_COPY_BYTES) {
     return send_short(vif, p, &packet);
+  }
+  if (VIRTIOIF_TSO && parsed && virtioif_tso_may_open(vif) && virtioif_tso_open(vif, p, &packet)) {
+    return ERR_OK;
   }
   return send_long(vif, p, parsed ? &packet : NULL);
 }
