@@ -411,10 +411,9 @@ static bool is_good(const struct virtioif *vif, struct pbuf *p,
 {
   /* With RSC_INFO, start and offset would be counts. */
   const u8_t meaning = VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_RSC_INFO;
-  bool partial = (offload->flags & meaning) == VIRTIO_NET_HDR_F_NEEDS_CSUM;
   bool good = is_whole(p);
 
-  if (partial && !(good && is_to_us(vif, p))) {
+  if (!(good && is_to_us(vif, p)) && (offload->flags & meaning) == VIRTIO_NET_HDR_F_NEEDS_CSUM) {
     complete_sum(p, offload);
   }
   return good;
