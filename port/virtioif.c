@@ -74,7 +74,7 @@ static bool tx_resume(struct virtioif *vif)
 static void relieve_pool(const struct virtioif *vif)
 {
 #if LWIP_TCP && TCP_QUEUE_OOSEQ && NO_SYS && PBUF_POOL_FREE_OOSEQ
-  if (vif->rx_held >= vif->rx_held_max && !vif->rx_copy_all && vif->rx_held_max > 0) {
+  if (vif->rx_held >= vif->rx_held_max && vif->rx_held_max > 0) {
     pbuf_free_ooseq();
   }
 #else
@@ -237,7 +237,7 @@ struct virtioif_rx_usage virtioif_rx_usage(const struct netif *netif)
 static bool memory_is_valid(const struct virtioif_memory *memory)
 {
   return memory != NULL && memory->dma != NULL && memory->rxbufs != NULL &&
-         memory->txslots != NULL && memory->rx_buffers > 0;
+         memory->rx_free_list != NULL && memory->txslots != NULL && memory->rx_buffers > 0;
 }
 
 /* Whatever lay in the memory behind the rings before is not shown to the device. */
@@ -302,7 +302,7 @@ static void post_buffers(struct virtioif *vif)
   u16_t all = vif->memory->rx_buffers;
   u16_t queued = (u16_t)(vif->net.rx.size / (virtio_net_header_is_apart(&vif->net) ? 2u : 1u));
 
-  vif->rx_held_max = (u16_t)(all - LWIP_MIN(all, queued));
+  vif->rx_held_max = vif->rx_copy_all ? 0 : (u16_t)(all - LWIP_MIN(all, queued));
   virtioif_rx_refill(vif);
 }
 

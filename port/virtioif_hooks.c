@@ -77,11 +77,11 @@ void virtioif_mend_path_mtu(void)
 static struct virtioif *has_more(void)
 {
   const struct netif *netif = ip_current_input_netif();
-  if (netif == NULL || netif->linkoutput != virtioif_linkoutput) {
+  if (netif->linkoutput != virtioif_linkoutput) {
     return NULL;
   }
   struct virtioif *vif = virtioif_of(netif);
-  return vif->receiving && virtio_net_rx_more(&vif->net) ? vif : NULL;
+  return virtio_net_rx_more(&vif->net) ? vif : NULL;
 }
 
 /* Whether tcp_receive() will take this segment and then call tcp_ack(), so that TF_ACK_DELAY, if it
@@ -111,9 +111,6 @@ VIRTIO_HOT err_t virtioif_tcp_inpacket(struct tcp_pcb *pcb, const struct tcp_hdr
   }
   if (hdr->seqno != pcb->rcv_nxt && overruns_window(pcb, hdr, p)) {
     return ERR_VAL;
-  }
-  if (pcb->state < ESTABLISHED) {
-    return ERR_OK;
   }
   /* With TF_ACK_DELAY set tcp_ack() sends an ACK, otherwise it sets the flag. */
   struct virtioif *vif = has_more();

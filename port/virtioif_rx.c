@@ -24,9 +24,7 @@
 
 static void rxbuf_push(struct virtioif *vif, struct virtioif_rxbuf *buf)
 {
-  buf->next = vif->rx_free_head;
-  vif->rx_free_head = buf->buffer;
-  vif->rx_free++;
+  vif->rx_free_list[vif->rx_free++] = buf->buffer;
 }
 
 /* HELD -> FREE. Runs wherever the last reference to the pbuf is dropped. */
@@ -72,6 +70,7 @@ bool virtioif_is_rxbuf(const struct pbuf *p)
 
 void virtioif_rx_init(struct virtioif *vif)
 {
+  vif->rx_free_list = vif->memory->rx_free_list;
   for (u16_t i = vif->memory->rx_buffers; i-- > 0;) {
     struct virtioif_rxbuf *buf = &vif->memory->rxbufs[i];
     buf->vif = vif;
@@ -86,14 +85,11 @@ VIRTIO_HOT void virtioif_rx_refill(struct virtioif *vif)
   SYS_ARCH_DECL_PROTECT(level);
 
   SYS_ARCH_PROTECT(level);
-  while (vif->rx_free > 0 && vif->net.rx.num_free > 0) {
-    u16_t buffer = vif->rx_free_head;
-    if (virtio_net_rx_post(&vif->net, buffer) != VIRTIO_OK) {
-      break;
-    }
-    vif->rx_free_head = vif->memory->rxbufs[buffer].next;
-    vif->rx_free--;
+  u16_t count = vif->rx_free;
+  while (count > 0 && virtio_net_rx_post(&vif->net, vif->rx_free_list[count - 1]) == VIRTIO_OK) {
+    count--;
   }
+  vif->rx_free = count;
   SYS_ARCH_UNPROTECT(level);
 }
 
@@ -161,7 +157,7 @@ static struct pbuf *alloc_copy(struct virtioif *vif, u16_t len)
 static bool may_hold(const struct virtioif *vif, u16_t more, u32_t len)
 {
   u16_t most = len > VIRTIOIF_RX_COPY_BYTES ? vif->rx_held_max : vif->rx_held_max / 2;
-  return vif->rx_held + more <= most && !vif->rx_copy_all;
+  return vif->rx_held + more <= most;
 }
 
 /* A frame in one buffer. One that lwIP will forward is copied: a receive buffer has no room for the
@@ -313,20 +309,18 @@ u16_t virtioif_rx_receive(struct virtioif *vif, u16_t budget)
   struct virtio_net_rx rx;
   unsigned taken = 0;
 
-  vif->receiving = true;
   while (taken < budget || part_is_open(vif)) {
     int got = part_is_open(vif) ? virtio_net_rx_take_more(&vif->net, &rx)
                                 : virtio_net_rx_take(&vif->net, &rx);
-    if (got < 0) {
-      virtioif_device_failed(vif, VIRTIOIF_EVENT_QUEUE_BROKEN);
-    }
     if (got != 1) {
+      if (got < 0) {
+        virtioif_device_failed(vif, VIRTIOIF_EVENT_QUEUE_BROKEN);
+      }
       break;
     }
     taken++;
     receive_buffer(vif, &rx);
   }
-  vif->receiving = false;
   virtioif_ack_held(vif);
   return (u16_t)taken;
 }

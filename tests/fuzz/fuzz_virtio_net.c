@@ -64,6 +64,7 @@ static void allocate(void)
   m->dma = fuzz_alloc(bytes, VIRTIOIF_DMA_ALIGN);
   m->shadow = fuzz_alloc(shadows * sizeof(struct virtq_shadow), 8);
   m->rxbufs = fuzz_alloc(m->rx_buffers * sizeof(struct virtioif_rxbuf), 8);
+  m->rx_free_list = fuzz_alloc(m->rx_buffers * sizeof(u16_t), 2);
   m->txslots = fuzz_alloc(m->tx_size * sizeof(struct virtioif_txslot), 8);
 
   uint8_t options = fuzz_u8();
@@ -91,6 +92,7 @@ static void free_memory(void)
   free(rig.memory.dma);
   free(rig.memory.shadow);
   free(rig.memory.rxbufs);
+  free(rig.memory.rx_free_list);
   free(rig.memory.txslots);
 }
 

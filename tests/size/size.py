@@ -108,6 +108,7 @@ PROBE_PARTS = {
     "memory_dma": "rings, buffers, slots",
     "memory_shadow": "notes on descriptors",
     "memory_rxbufs": "pbufs of buffers",
+    "memory_rx_free_list": "free buffers",
     "memory_txslots": "notes on slots",
 }
 

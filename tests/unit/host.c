@@ -128,6 +128,7 @@ struct host *host_create(const struct sim_net_params *device, u16_t rx_size, u16
       .dma = support_alloc(dma_bytes, VIRTIOIF_DMA_ALIGN),
       .shadow = support_alloc(shadows * sizeof(struct virtq_shadow), 16),
       .rxbufs = support_alloc(rx_buffers * sizeof(struct virtioif_rxbuf), 16),
+      .rx_free_list = support_alloc(rx_buffers * sizeof(u16_t), 2),
       .txslots = support_alloc(tx_size * sizeof(struct virtioif_txslot), 16),
   };
   assert_int_equal(virtio_mmio_probe(&host->mmio, sim_base(host->dev)), VIRTIO_OK);

@@ -49,6 +49,7 @@ static bool is_pointer(const struct host *host, uint64_t value)
          is_inside(value, m->dma, dma_bytes(host)) ||
          is_inside(value, m->shadow, (m->rx_size + m->tx_size) * sizeof(*m->shadow)) ||
          is_inside(value, m->rxbufs, m->rx_buffers * sizeof(*m->rxbufs)) ||
+         is_inside(value, m->rx_free_list, m->rx_buffers * sizeof(*m->rx_free_list)) ||
          is_inside(value, m->txslots, m->tx_size * sizeof(*m->txslots));
 }
 
@@ -72,6 +73,7 @@ static void a_pointer_would_be_found(void **state)
   const void *const pointers[] = {host,
                                   &host->vif.run,
                                   host->memory.rxbufs,
+                                  host->memory.rx_free_list,
                                   &ip_data,
                                   host->memory.txslots,
                                   host->memory.dma,

@@ -202,7 +202,7 @@ static void missing_parameters_are_refused_with_a_reason(void **state)
 {
   (void)state;
   struct sim_net_params params = host_device(HOST_MODERN);
-  for (unsigned what = 0; what < 9; what++) {
+  for (unsigned what = 0; what < 10; what++) {
     struct host *host = host_create(&params, 16, 16, 32);
     switch (what) {
     case 0:
@@ -224,9 +224,12 @@ static void missing_parameters_are_refused_with_a_reason(void **state)
       host->memory.rxbufs = NULL;
       break;
     case 6:
-      host->memory.txslots = NULL;
+      host->memory.rx_free_list = NULL;
       break;
     case 7:
+      host->memory.txslots = NULL;
+      break;
+    case 8:
       host->memory.rx_size = 12;
       break;
     default:

@@ -97,7 +97,6 @@ struct virtioif_rxbuf {
   struct pbuf_custom pbuf; /**< Must be first: lwIP hands it back through this. */
   struct virtioif *vif;    /**< The owner, for the way back. */
   u16_t buffer;            /**< Its number. */
-  u16_t next;              /**< The next free buffer. */
 };
 
 /** One frame on its way out. Private. */
@@ -146,6 +145,7 @@ struct virtioif_memory {
                 device does not snoop the caches. */
   struct virtq_shadow *shadow;     /**< rx_size + tx_size elements. */
   struct virtioif_rxbuf *rxbufs;   /**< rx_buffers elements. */
+  u16_t *rx_free_list;             /**< rx_buffers elements. */
   struct virtioif_txslot *txslots; /**< tx_size elements. */
 };
 
@@ -155,9 +155,11 @@ struct virtioif_memory {
       __attribute__((aligned(VIRTIOIF_DMA_ALIGN)));                                                \
   static struct virtq_shadow name##_shadow[(rx_size) + (tx_size)];                                 \
   static struct virtioif_rxbuf name##_rxbufs[rx_buffers];                                          \
+  static u16_t name##_rx_free_list[rx_buffers];                                                    \
   static struct virtioif_txslot name##_txslots[tx_size];                                           \
   static const struct virtioif_memory name = {                                                     \
-      rx_size, tx_size, rx_buffers, name##_dma, name##_shadow, name##_rxbufs, name##_txslots}
+      rx_size,       tx_size,       rx_buffers,          name##_dma,                               \
+      name##_shadow, name##_rxbufs, name##_rx_free_list, name##_txslots}
 
 /** What virtioif_init() is told, as the state argument of netif_add(). May go away afterwards. */
 struct virtioif_params {
@@ -254,8 +256,8 @@ struct virtioif {
   struct netif *netif;       /**< The interface above. */
   const struct virtioif_memory *memory; /**< The caller's memory. */
   u8_t *tx_mem;                         /**< Transmit slot 0. */
-  u16_t rx_free_head;                   /**< First free receive buffer. */
-  u16_t rx_free;                        /**< Receive buffers on that list. */
+  u16_t *rx_free_list;                  /**< The free receive buffers: their numbers. */
+  u16_t rx_free;                        /**< How many there are. */
   u16_t rx_held;                        /**< Receive buffers that lwIP holds. */
   u16_t rx_held_max;                    /**< How many it may hold. */
   u16_t tx_free_head;                   /**< First free transmit slot. */
@@ -269,7 +271,6 @@ struct virtioif {
   struct virtioif_rx_part rx_part;      /**< A frame that is not whole yet. */
   struct virtioif_run run;              /**< Segments kept back for one frame. */
   bool rx_copy_all;                     /**< virtioif_params::rx_copy_all */
-  bool receiving;                       /**< Within virtioif_rx_receive(). */
   bool acks_held;                       /**< Some connection owes its peer an ACK. */
   bool corked;                          /**< Frames are kept back for one notification. */
   bool tx_refused;                      /**< A frame met a full queue; its interrupt is armed. */
