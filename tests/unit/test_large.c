@@ -279,6 +279,9 @@ enum change {
   IP_OPTIONS,
   SHORT_TCP_HEADER,
   PADDING,
+  PADDED_TO_LENGTH,
+  EMPTY,
+  SUMMED,
   SPLIT_HEADER,
   SCATTERED,
   DATAGRAM_BEFORE,
@@ -287,6 +290,8 @@ enum change {
   SPLIT_OPTIONS = CHANGES,
   OTHER_OPTIONS,
   TAG_FOR_OPTIONS,
+  /* Where all are alike. */
+  TEN_PIECES,
   ALL_CHANGES,
 };
 
@@ -302,7 +307,7 @@ struct maker {
   bool other_mac; /* from another station */
 };
 
-enum { PAYLOAD = 1400, TCP_HDR = 20, TAG = 4 };
+enum { PAYLOAD = 1400, TCP_HDR = 20, TAG = 4, PAD = 6 };
 
 static void insert(struct packet *p, size_t at, size_t bytes, u8_t value)
 {
@@ -378,8 +383,8 @@ static void make_packet(const struct maker *m, enum change change, u16_t len)
     packet_put16(ip + 4, m->id);
   }
   packet_finish(&packet);
-  if (change == PADDING) {
-    insert(&packet, packet.len, 6, 0);
+  if (change == PADDING || change == PADDED_TO_LENGTH) {
+    insert(&packet, packet.len, PAD, 0);
   }
 }
 
@@ -408,6 +413,8 @@ static struct pbuf *segment_pbuf(const struct packet *p, enum change change)
     return chain_of(p, p->l4 + TCP_HDR, PAYLOAD);
   case SCATTERED:
     return chain_of(p, p->l4 + TCP_HDR, PAYLOAD / 20);
+  case TEN_PIECES:
+    return chain_of(p, p->l4 + TCP_HDR, (PAYLOAD + 9) / 10);
   default:
     return pbuf_of(p);
   }
@@ -423,9 +430,25 @@ static void send_datagram(struct maker *m)
   pbuf_free(p);
 }
 
+static u16_t payload_of(enum change change)
+{
+  switch (change) {
+  case SHORT:
+    return PAYLOAD - 1;
+  case LONG:
+    return PAYLOAD + 1;
+  case PADDED_TO_LENGTH:
+    return PAYLOAD - PAD;
+  case EMPTY:
+    return 0;
+  default:
+    return PAYLOAD;
+  }
+}
+
 static err_t send_segment(struct maker *m, enum change change)
 {
-  u16_t len = change == SHORT ? PAYLOAD - 1 : change == LONG ? PAYLOAD + 1 : PAYLOAD;
+  u16_t len = payload_of(change);
   m->seq += change == SEQ_GAP ? 1 : 0;
   m->id = (u16_t)(m->id + (change == ID_GAP ? 1 : 0));
   if (change == DATAGRAM_BEFORE) {
@@ -434,7 +457,9 @@ static err_t send_segment(struct maker *m, enum change change)
   make_packet(m, change, len);
   u8_t *field = packet.bytes + packet.l4 + 16;
   u16_t sum = packet_get16(field);
-  packet_put16(field, 0); /* the device's to make */
+  if (change != SUMMED) {
+    packet_put16(field, 0); /* the device's to make */
+  }
   struct pbuf *p = segment_pbuf(&packet, change);
   packet_put16(field, sum);
   err_t err = m->host->netif.linkoutput(&m->host->netif, p);
@@ -511,6 +536,9 @@ static void what_does_not_continue_a_run_ends_it(void **state)
       [IP_OPTIONS] = {"IPv4 options", {2, 1, 2}},
       [SHORT_TCP_HEADER] = {"TCP header length", {2, 1, 2}},
       [PADDING] = {"padding", {2, 1, 2}},
+      [PADDED_TO_LENGTH] = {"padding up to the length of the others", {2, 1, 2}},
+      [EMPTY] = {"no payload", {2, 1, 2}},
+      [SUMMED] = {"sum that is there", {2, 1, 2}},
       [SPLIT_HEADER] = {"header in two pbufs", {2, 1, 2}},
       [SCATTERED] = {"many pbufs", {2, 1, 2}},
       [DATAGRAM_BEFORE] = {"datagram", {2, 1, 3}},
@@ -532,6 +560,28 @@ static void what_does_not_continue_a_run_ends_it(void **state)
       expect_groups(host, matters ? cases[change].groups : all, cases[change].name);
       finish(&m);
     }
+    next_host();
+  }
+}
+
+/* A segment whose pieces are more than the frame has room for opens the next one. */
+static void a_run_ends_before_its_last_piece_would_not_fit(void **state)
+{
+  (void)state;
+  enum { SEGMENTS = 14, EACH = (VIRTIOIF_TSO_PIECES - 1) / 10 };
+  static const u8_t groups[] = {EACH, EACH, SEGMENTS - 2 * EACH, 0};
+  for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+    struct sim_net_params params = device_with(HOST_MODERN, TSO_FEATURES | SIM_F_INDIRECT_DESC);
+    struct host *host = host_with(&params, 64, 0);
+    struct maker m = {.host = host, .ipv6 = ipv6 != 0};
+    want_nothing();
+    virtioif_cork(&host->netif);
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+      assert_int_equal(send_segment(&m, TEN_PIECES), ERR_OK);
+    }
+    virtioif_flush(&host->netif);
+    expect_groups(host, groups, "pieces");
+    finish(&m);
     next_host();
   }
 }
@@ -1284,6 +1334,7 @@ int main(void)
       HOST_TEST(outside_a_lap_each_segment_leaves_at_once),
       HOST_TEST(what_a_poll_makes_lwip_send_leaves_when_it_ends),
       HOST_TEST(what_does_not_continue_a_run_ends_it),
+      HOST_TEST(a_run_ends_before_its_last_piece_would_not_fit),
       HOST_TEST(segments_with_congestion_flags_are_not_joined),
       HOST_TEST(the_length_of_the_headers_is_told_exactly),
       HOST_TEST(options_have_to_be_the_same_and_in_the_first_pbuf_at_the_same_place),
