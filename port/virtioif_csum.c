@@ -257,9 +257,9 @@ VIRTIO_HOT bool virtioif_csum_parse(const struct virtioif *vif, const struct pbu
 {
   const u8_t *frame = (const u8_t *)p->payload;
 
-  packet->sum_at = 0;
   if (!is_offloaded(vif) && !IP_FORWARD) {
     packet->proto = 0;
+    packet->sum_at = 0;
     return true;
   }
   parse(frame, p->len, packet);

@@ -331,10 +331,12 @@ static err_t send_frame(struct virtioif *vif, struct pbuf *p)
 static bool len_is_valid(const struct netif *netif, const struct pbuf *p)
 {
   u32_t most = netif->mtu + SIZEOF_ETH_HDR;
-  if (p->len < SIZEOF_ETH_HDR || p->tot_len > most + VLAN_TAG_BYTES) {
+  if (p->len < SIZEOF_ETH_HDR) {
     return false;
   }
-  return p->tot_len <= most || get16((const u8_t *)p->payload + ETH_TYPE) == PP_HTONS(ETHTYPE_VLAN);
+  return p->tot_len <= most ||
+         (p->tot_len <= most + VLAN_TAG_BYTES &&
+          get16((const u8_t *)p->payload + ETH_TYPE) == PP_HTONS(ETHTYPE_VLAN));
 }
 
 err_t virtioif_linkoutput(struct netif *netif, struct pbuf *p)
