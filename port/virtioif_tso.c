@@ -53,7 +53,7 @@ static bool is_segment(const struct virtioif *vif, const struct pbuf *p,
   seg->packet = packet;
   seg->hdr_len = (u16_t)(packet->l4_start + tcp_hdr_len);
   seg->flags = tcp[TCP_FLAGS_AT];
-  if (tcp_hdr_len < TCP_HLEN || p->len < seg->hdr_len || p->tot_len == seg->hdr_len ||
+  if (tcp_hdr_len < TCP_HLEN || p->len < seg->hdr_len ||
       (seg->flags & ~(TCP_ACK | TCP_PSH | TCP_FIN)) != 0) {
     return false;
   }

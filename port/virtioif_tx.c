@@ -122,10 +122,7 @@ static VIRTIO_COLD __attribute__((noinline)) bool clear_room(struct virtioif *vi
   if (has_room(vif, pieces)) {
     return true;
   }
-  /* What was kept back has to move, or nothing ever completes. */
-  if (VIRTIOIF_TSO && virtioif_tso_is_open(vif)) {
-    virtioif_tso_close(vif);
-  }
+  /* What was kept back has to move, or nothing ever completes. No run is open any more. */
   virtioif_tx_kick(vif);
   while (virtioif_is_live(vif) && virtq_arm(&vif->net.tx)) {
     virtioif_tx_reap(vif); /* takes at least one frame a lap; what comes later interrupts */
