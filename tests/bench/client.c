@@ -1,5 +1,5 @@
 /*
- * client.c: the peer of a benchmarked guest. It opens one TCP connection and then, for each line
+ * client.c: the peer of a benchmarked guest. It opens its TCP connections and then, for each line
  * with a number N on its standard input, does that much work and prints the seconds it took.
  *
  *   client <IPv4 address> <port> echo     N round trips of 64 bytes
@@ -7,6 +7,8 @@
  *   client <IPv4 address> <port> source   receives N bytes, reading whatever is there
  *   client <IPv4 address> <port> steady   receives N bytes, reading seldom: see run_steady()
  *   client <IPv4 address> <port> get      N requests of / on one connection
+ *   client <IPv4 address> <port> echo_16  N round trips on 16 connections at once: see
+ * ask_at_once() client <IPv4 address> <port> get_16   N requests likewise
  *
  * apps/transfer.h has the protocol of sink and source.
  *
@@ -17,6 +19,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +32,12 @@
 #define ECHO_BYTES    64
 #define STEADY_BYTES  (128 * 1024)
 #define RECEIVE_BYTES (1024 * 1024) /* room for several of these */
+#define CONNECTIONS   16
+#define PAGE_BYTES    4096 /* most of an answer to GET */
 
-static int sock;
+static const char get_request[] = "GET / HTTP/1.1\r\nHost: bench\r\nConnection: keep-alive\r\n\r\n";
+
+static int socks[CONNECTIONS]; /* the first alone, or all */
 static char buffer[256 * 1024];
 
 static _Noreturn void fail(const char *what)
@@ -41,13 +48,13 @@ static _Noreturn void fail(const char *what)
 
 /* Nagle's algorithm stays on: it keeps the sender from filling the window's last bytes with short
  * segments, and holds nothing else back here. */
-static void open_connection(const char *address, const char *port)
+static int open_connection(const char *address, const char *port)
 {
   struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
   struct timeval limit = {.tv_sec = HANG_LIMIT_S};
   int room = RECEIVE_BYTES;
+  int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-  sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (sock < 0 || inet_pton(AF_INET, address, &peer.sin_addr) != 1 ||
       setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
       setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
@@ -55,9 +62,10 @@ static void open_connection(const char *address, const char *port)
       connect(sock, (struct sockaddr *)&peer, sizeof(peer)) != 0) {
     fail("connect");
   }
+  return sock;
 }
 
-static void send_all(const char *data, size_t bytes)
+static void send_all(int sock, const char *data, size_t bytes)
 {
   while (bytes > 0) {
     ssize_t sent = send(sock, data, bytes, MSG_NOSIGNAL);
@@ -70,7 +78,7 @@ static void send_all(const char *data, size_t bytes)
   }
 }
 
-static size_t receive(char *data, size_t most)
+static size_t receive(int sock, char *data, size_t most)
 {
   ssize_t got = recv(sock, data, most, 0);
 
@@ -83,7 +91,7 @@ static size_t receive(char *data, size_t most)
 static void receive_all(char *data, size_t bytes)
 {
   for (size_t got = 0; got < bytes;) {
-    got += receive(data + got, bytes - got);
+    got += receive(socks[0], data + got, bytes - got);
   }
 }
 
@@ -91,7 +99,7 @@ static void send_number(uint64_t number)
 {
   char line[32];
 
-  send_all(line, (size_t)snprintf(line, sizeof(line), "%" PRIu64 "\n", number));
+  send_all(socks[0], line, (size_t)snprintf(line, sizeof(line), "%" PRIu64 "\n", number));
 }
 
 static void run_echo(uint64_t round_trips)
@@ -100,7 +108,7 @@ static void run_echo(uint64_t round_trips)
 
   for (; round_trips > 0; round_trips--) {
     memset(buffer, (int)round_trips, ECHO_BYTES);
-    send_all(buffer, ECHO_BYTES);
+    send_all(socks[0], buffer, ECHO_BYTES);
     receive_all(answer, ECHO_BYTES);
     if (memcmp(buffer, answer, ECHO_BYTES) != 0) {
       fail("the echo differs");
@@ -114,7 +122,7 @@ static void run_sink(uint64_t bytes)
   while (bytes > 0) {
     size_t piece = bytes < sizeof(buffer) ? (size_t)bytes : sizeof(buffer);
 
-    send_all(buffer, piece);
+    send_all(socks[0], buffer, piece);
     bytes -= piece;
   }
   receive_all(buffer, 1);
@@ -124,7 +132,7 @@ static void run_source(uint64_t bytes)
 {
   send_number(bytes);
   while (bytes > 0) {
-    bytes -= receive(buffer, bytes < sizeof(buffer) ? (size_t)bytes : sizeof(buffer));
+    bytes -= receive(socks[0], buffer, bytes < sizeof(buffer) ? (size_t)bytes : sizeof(buffer));
   }
 }
 
@@ -138,10 +146,10 @@ static void run_steady(uint64_t bytes)
 {
   send_number(bytes);
   while (bytes > 0) {
-    struct pollfd readable = {.fd = sock, .events = POLLIN};
+    struct pollfd readable = {.fd = socks[0], .events = POLLIN};
     int piece = bytes < STEADY_BYTES ? (int)bytes : STEADY_BYTES;
 
-    if (setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &piece, sizeof(piece)) != 0 ||
+    if (setsockopt(socks[0], SOL_SOCKET, SO_RCVLOWAT, &piece, sizeof(piece)) != 0 ||
         poll(&readable, 1, HANG_LIMIT_S * 1000) != 1) {
       fail("waiting for data");
     }
@@ -150,29 +158,115 @@ static void run_steady(uint64_t bytes)
   }
 }
 
+/* Ask for / and receive the answer. Returns its bytes, header included. */
+static size_t get_page(char page[PAGE_BYTES])
+{
+  static const char length_field[] = "\r\nContent-Length:";
+  size_t got = 0;
+  char *body = NULL;
+  const char *length;
+
+  send_all(socks[0], get_request, sizeof(get_request) - 1);
+  do {
+    got += receive(socks[0], page + got, PAGE_BYTES - 1 - got);
+    page[got] = '\0';
+    body = strstr(page, "\r\n\r\n");
+  } while (body == NULL);
+  length = strcasestr(page, length_field);
+  if (strncmp(page, "HTTP/1.1 200 ", 13) != 0 || length == NULL || length > body) {
+    fail("the answer is no page of a known length");
+  }
+  size_t bytes = (size_t)(body + 4 - page) + strtoul(length + sizeof(length_field) - 1, NULL, 10);
+  if (bytes > PAGE_BYTES) {
+    fail("the page is too long");
+  }
+  receive_all(page + got, bytes - got);
+  return bytes;
+}
+
 static void run_get(uint64_t requests)
 {
-  static const char request[] = "GET / HTTP/1.1\r\nHost: bench\r\nConnection: keep-alive\r\n\r\n";
-  static const char length_field[] = "\r\nContent-Length:";
-
   for (; requests > 0; requests--) {
-    size_t got = 0;
-    char *body = NULL;
-    const char *length;
-
-    send_all(request, sizeof(request) - 1);
-    do {
-      got += receive(buffer + got, sizeof(buffer) - 1 - got);
-      buffer[got] = '\0';
-      body = strstr(buffer, "\r\n\r\n");
-    } while (body == NULL);
-    length = strcasestr(buffer, length_field);
-    if (strncmp(buffer, "HTTP/1.1 200 ", 13) != 0 || length == NULL || length > body) {
-      fail("the answer is no page of a known length");
-    }
-    body += 4 + strtoul(length + sizeof(length_field) - 1, NULL, 10);
-    receive_all(buffer, (size_t)(body - buffer) - got);
+    get_page(buffer);
   }
+}
+
+/* What is asked on several connections at once, and what has come of each answer. */
+struct exchange {
+  const char *request;
+  size_t request_bytes;
+  const char *answer;
+  size_t answer_bytes;
+  size_t got[CONNECTIONS];
+};
+
+/* Receive what there is of the answer on connection i. True: that was the last of it. */
+static bool receive_some(struct exchange *exchange, int i)
+{
+  size_t bytes = receive(socks[i], buffer, exchange->answer_bytes - exchange->got[i]);
+
+  if (memcmp(buffer, exchange->answer + exchange->got[i], bytes) != 0) {
+    fail("the answer differs");
+  }
+  exchange->got[i] += bytes;
+  if (exchange->got[i] < exchange->answer_bytes) {
+    return false;
+  }
+  exchange->got[i] = 0;
+  return true;
+}
+
+/*
+ * With one request on its way at a time, the time is that of handing it from process to process.
+ * A server is asked by many: here each connection has a request on its way all the time.
+ */
+static void ask_at_once(struct exchange *exchange, uint64_t requests)
+{
+  struct pollfd readable[CONNECTIONS];
+  uint64_t asked = 0;
+
+  for (int i = 0; i < CONNECTIONS; i++) {
+    readable[i] = (struct pollfd){.fd = socks[i], .events = POLLIN};
+    if (asked < requests) {
+      send_all(socks[i], exchange->request, exchange->request_bytes);
+      asked++;
+    }
+  }
+  for (uint64_t answered = 0; answered < requests;) {
+    if (poll(readable, CONNECTIONS, HANG_LIMIT_S * 1000) <= 0) {
+      fail("waiting for answers");
+    }
+    for (int i = 0; i < CONNECTIONS; i++) {
+      if (readable[i].revents == 0 || !receive_some(exchange, i)) {
+        continue;
+      }
+      answered++;
+      if (asked < requests) {
+        send_all(socks[i], exchange->request, exchange->request_bytes);
+        asked++;
+      }
+    }
+  }
+}
+
+static void run_echo_16(uint64_t round_trips)
+{
+  char message[ECHO_BYTES];
+  struct exchange exchange = {message, sizeof(message), message, sizeof(message), {0}};
+
+  memset(message, (int)round_trips, sizeof(message));
+  ask_at_once(&exchange, round_trips);
+}
+
+static void run_get_16(uint64_t requests)
+{
+  static char page[PAGE_BYTES];
+  static size_t bytes;
+
+  if (bytes == 0) {
+    bytes = get_page(page);
+  }
+  ask_at_once(&(struct exchange){get_request, sizeof(get_request) - 1, page, bytes, {0}}, requests);
 }
 
 static double now(void)
@@ -188,24 +282,32 @@ int main(int argc, char **argv)
   static const struct {
     const char *name;
     void (*run)(uint64_t amount);
-  } works[] = {{"echo", run_echo},
-               {"sink", run_sink},
-               {"source", run_source},
-               {"steady", run_steady},
-               {"get", run_get}};
+    int connections;
+  } works[] = {{"echo", run_echo, 1},
+               {"sink", run_sink, 1},
+               {"source", run_source, 1},
+               {"steady", run_steady, 1},
+               {"get", run_get, 1},
+               {"echo_16", run_echo_16, CONNECTIONS},
+               {"get_16", run_get_16, CONNECTIONS}};
   void (*run)(uint64_t amount) = NULL;
+  int connections = 0;
   uint64_t amount;
 
   for (size_t i = 0; argc == 4 && i < sizeof(works) / sizeof(works[0]); i++) {
     if (strcmp(argv[3], works[i].name) == 0) {
       run = works[i].run;
+      connections = works[i].connections;
     }
   }
   if (run == NULL) {
-    fprintf(stderr, "usage: client <IPv4 address> <port> echo|sink|source|steady|get\n");
+    fprintf(stderr, "usage: client <address> <port> "
+                    "echo|sink|source|steady|get|echo_16|get_16\n");
     return 2;
   }
-  open_connection(argv[1], argv[2]);
+  for (int i = 0; i < connections; i++) {
+    socks[i] = open_connection(argv[1], argv[2]);
+  }
   while (scanf("%" SCNu64, &amount) == 1) {
     double start = now();
 

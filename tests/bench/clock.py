@@ -37,6 +37,8 @@ RATES = (
     Rate("rx", "sink", SEGMENT, 20000, 20000),
     Rate("tx", "source", SEGMENT, 20000, 20000),
     Rate("get", "get", 1, 3000, 300),
+    Rate("echo_16", "echo_16", 1, 15000, 750),
+    Rate("get_16", "get_16", 1, 10000, 500),
 )
 
 

@@ -72,6 +72,8 @@ WORKS = (
         tap_only=True,
     ),
     Work("get", "get", "get_insns", "get", 1, 500, 50, shares=True),
+    Work("echo_16", "echo_16", "echo_16_insns", "echo_16", 1, 8000, 800, tap_only=True),
+    Work("get_16", "get_16", "get_16_insns", "get_16", 1, 2000, 200, tap_only=True),
     Work(
         "rx_lro", "sink", "rx_segment_lro_insns", "lro_segment", SEGMENT, 16000, 1000,
         tap_only=True, large=True,

@@ -1,7 +1,7 @@
 /*
  * linux_guest.c: /init of the Linux guest that the images are compared with. It loads the drivers,
  * sets the address that the kernel's command line gives (address=10.0.2.15) and offers the services
- * of apps/ in the plainest way: a process for each, blocking calls, large buffers.
+ * of apps/ in the plainest way: a process for each connection, blocking calls, large buffers.
  *
  * It is compiled by the compilers that build the images, so there is no C library and no header of
  * Linux; arm64 and riscv64 share Linux's generic system call numbers and structures.
@@ -32,7 +32,8 @@ enum { AF_INET = 2, SOCK_STREAM = 1, TCP = 6, TCP_NODELAY = 1 };
 enum { SIOCGIFFLAGS = 0x8913, SIOCSIFFLAGS, SIOCSIFADDR = 0x8916, SIOCSIFNETMASK = 0x891c };
 enum { AT_FDCWD = -100, SIGCHLD = 17, IFF_UP = 1 };
 
-#define PAGE_BYTES 512 /* as in apps/pages.h */
+#define PAGE_BYTES  512 /* as in apps/pages.h */
+#define CONNECTIONS 16  /* to a service at a time, as in client.c */
 
 struct socket_address {
   uint16_t family;
@@ -257,20 +258,10 @@ static void serve_http(long sock)
   }
 }
 
-static void start_service(uint16_t port, void (*serve)(long sock))
+static _Noreturn void serve_for_ever(long listener, void (*serve)(long sock))
 {
-  struct socket_address own = {.family = AF_INET, .port = {(uint8_t)(port >> 8), (uint8_t)port}};
-  long listener = syscall(SYS_SOCKET, AF_INET, SOCK_STREAM, 0, 0, 0);
   const int on = 1;
 
-  if (syscall(SYS_BIND, listener, (long)&own, sizeof(own), 0, 0) != 0 ||
-      syscall(SYS_LISTEN, listener, 16, 0, 0, 0) != 0) {
-    fail("no socket to listen on");
-  }
-  if (syscall(SYS_CLONE, SIGCHLD, 0, 0, 0, 0) != 0) {
-    syscall(SYS_CLOSE, listener, 0, 0, 0, 0);
-    return;
-  }
   for (;;) {
     long sock = syscall(SYS_ACCEPT, listener, 0, 0, 0, 0);
 
@@ -278,6 +269,23 @@ static void start_service(uint16_t port, void (*serve)(long sock))
     serve(sock);
     syscall(SYS_CLOSE, sock, 0, 0, 0, 0);
   }
+}
+
+static void start_service(uint16_t port, void (*serve)(long sock))
+{
+  struct socket_address own = {.family = AF_INET, .port = {(uint8_t)(port >> 8), (uint8_t)port}};
+  long listener = syscall(SYS_SOCKET, AF_INET, SOCK_STREAM, 0, 0, 0);
+
+  if (syscall(SYS_BIND, listener, (long)&own, sizeof(own), 0, 0) != 0 ||
+      syscall(SYS_LISTEN, listener, 16, 0, 0, 0) != 0) {
+    fail("no socket to listen on");
+  }
+  for (int i = 0; i < CONNECTIONS; i++) {
+    if (syscall(SYS_CLONE, SIGCHLD, 0, 0, 0, 0) == 0) {
+      serve_for_ever(listener, serve);
+    }
+  }
+  syscall(SYS_CLOSE, listener, 0, 0, 0, 0);
 }
 
 /* The value of a word `name=value` of the kernel's command line, which init finds in its

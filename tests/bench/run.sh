@@ -28,7 +28,7 @@ request, and prints them beside the baseline. tests/bench/README.md explains eac
   --transport KIND   mmio|mmio-legacy (default: mmio)
   --network NET      user|tap (default: both)
   --lwipopts NAME    lwIP options: default|throughput (default: both, user networking default only)
-  --work WORK        echo|rx|tx|tx_steady|get|rx_lro|tx_tso|idle (default: all)
+  --work WORK        echo|echo_16|rx|rx_lro|tx|tx_steady|tx_tso|get|get_16|idle (default: all)
   --quick            a few counts that need no rights: default lwIP options, user networking
   --runs N           count each N times and take the median (default: 3)
   --profile          print the functions behind each count

@@ -28,7 +28,9 @@ HANG_LIMIT_S = 60.0
 QUIET_S = 0.06  # longer than the 40 ms for which the host holds back an acknowledgement
 SETTLE_LIMIT_S = 3.0
 
-PORTS = {"echo": 7, "sink": 5001, "source": 5002, "steady": 5002, "get": 80}  # by client's work
+PORTS = {
+    "echo": 7, "echo_16": 7, "sink": 5001, "source": 5002, "steady": 5002, "get": 80, "get_16": 80,
+}  # by client's work  # fmt: skip
 MAC = "52:54:00:12:34:56"
 
 
