@@ -265,8 +265,9 @@ static int init_device(struct virtioif *vif)
       .ring = memory->dma,
       .shadow = memory->shadow,
       .rx_mem = rx_mem,
+      .rx_buf_bytes = VIRTIOIF_RX_BUF_BYTES,
   };
-  vif->tx_mem = rx_mem + (size_t)memory->rx_buffers * VIRTIO_NET_RX_BUF_BYTES;
+  vif->tx_mem = rx_mem + (size_t)memory->rx_buffers * VIRTIOIF_RX_BUF_BYTES;
   vif->tx_tables = vif->tx_mem + (size_t)memory->tx_size * VIRTIOIF_TX_SLOT_BYTES;
   int err = virtio_net_init(&vif->net, &net_params);
   if (err == VIRTIO_OK && first_time) {
@@ -400,9 +401,10 @@ static void init_state(struct virtioif *vif, struct netif *netif,
   vif->features = virtioif_csum_features(netif) & ~(off | FEATURES_LEFT_OUT);
   vif->event = params->event;
   vif->rx_copy_all = params->rx_copy_all;
-  vif->tso_pieces_wanted = VIRTIOIF_TSO_PIECES;
-  if (params->tso_pieces_max != 0 && params->tso_pieces_max < VIRTIOIF_TSO_PIECES) {
-    vif->tso_pieces_wanted = params->tso_pieces_max;
+  if (VIRTIOIF_TSO) {
+    u16_t wanted = params->tso_pieces_max;
+    vif->tso_pieces_wanted =
+        wanted == 0 ? VIRTIOIF_TSO_PIECES : LWIP_MIN(wanted, VIRTIOIF_TSO_PIECES);
   }
   vif->start_error = VIRTIO_ERR_ARG;
 }

@@ -129,7 +129,8 @@ static VIRTIO_COLD void count_drop(struct virtioif *vif, u32_t *cause)
   MIB2_STATS_NETIF_INC(vif->netif, ifindiscards);
 }
 
-static void deliver(struct virtioif *vif, struct pbuf *p, const struct virtio_net_offload *offload)
+static inline void deliver(struct virtioif *vif, struct pbuf *p,
+                           const struct virtio_net_offload *offload)
 {
   count_frame(vif->netif, p);
   vif->stats.rx_frames++;

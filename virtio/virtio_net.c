@@ -60,7 +60,8 @@ static bool hdr_apart(const struct virtio_device *dev)
  * Bring-up
  */
 
-/* VIRTQ_SIZE_MAX is the largest power of two that there is in 16 bits. */
+/* VIRTQ_SIZE_MAX is the largest power of two that there is in 16 bits, VIRTIO_NET_RX_BUF_MAX the
+ * largest multiple of the alignment. */
 static bool size_is_valid(uint16_t size)
 {
   return size >= 2 && (size & (size - 1u)) == 0;
@@ -71,7 +72,8 @@ static bool params_are_valid(const struct virtio_net_params *params)
   return params->dev != NULL && params->dev->device_id == VIRTIO_ID_NET &&
          size_is_valid(params->rx_size) && size_is_valid(params->tx_size) && params->ring != NULL &&
          (uintptr_t)params->ring % VIRTQ_ALIGN == 0 && params->shadow != NULL &&
-         params->rx_mem != NULL && (uintptr_t)params->rx_mem % VIRTIO_NET_RX_BUF_ALIGN == 0;
+         params->rx_mem != NULL && params->rx_buf_bytes >= VIRTIO_NET_RX_BUF_MIN &&
+         ((uintptr_t)params->rx_mem | params->rx_buf_bytes) % VIRTIO_NET_RX_BUF_ALIGN == 0;
 }
 
 /* "Feature bits": accepting the device's MTU is a promise about receive buffers, so it is looked at
@@ -86,7 +88,7 @@ static int check_mtu(struct virtio_net *net, uint64_t *wanted)
   if (err != VIRTIO_OK) {
     return err;
   }
-  if (mtu >= VIRTIO_NET_MTU_MIN && mtu <= VIRTIO_NET_MTU_MAX) {
+  if (mtu >= VIRTIO_NET_MTU_MIN && VIRTIO_NET_ETH_HDR_BYTES + mtu <= virtio_net_rx_frame_max(net)) {
     net->mtu = (uint16_t)mtu;
   } else {
     *wanted &= ~VIRTIO_NET_F_MTU;
@@ -194,6 +196,7 @@ VIRTIO_COLD int virtio_net_init(struct virtio_net *net, const struct virtio_net_
   memset(net, 0, sizeof(*net));
   net->dev = params->dev;
   net->rx_mem = params->rx_mem;
+  net->rx_buf_bytes = params->rx_buf_bytes;
 
   int err = virtio_begin(net->dev);
   if (err == VIRTIO_OK) {
@@ -239,7 +242,7 @@ VIRTIO_HOT bool virtio_net_kick(struct virtio_net *net, struct virtq *vq)
 
 static uint8_t *rx_frame(const struct virtio_net *net, uint16_t buffer)
 {
-  return net->rx_mem + (size_t)buffer * VIRTIO_NET_RX_BUF_BYTES + VIRTIO_NET_RX_FRAME_OFFSET;
+  return net->rx_mem + (size_t)buffer * net->rx_buf_bytes + VIRTIO_NET_RX_FRAME_OFFSET;
 }
 
 VIRTIO_HOT int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer)
@@ -248,12 +251,12 @@ VIRTIO_HOT int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer)
   uint8_t *frame = rx_frame(net, buffer);
   uint8_t *hdr = frame - header_bytes;
 
-  virtio_hal_cache_invalidate(hdr, header_bytes + VIRTIO_NET_RX_FRAME_MAX);
+  virtio_hal_cache_invalidate(hdr, header_bytes + virtio_net_rx_frame_max(net));
   if (virtio_net_header_is_apart(net)) {
-    struct virtq_sg apart[] = {{hdr, header_bytes}, {frame, VIRTIO_NET_RX_FRAME_MAX}};
+    struct virtq_sg apart[] = {{hdr, header_bytes}, {frame, virtio_net_rx_frame_max(net)}};
     return virtq_add(&net->rx, apart, 0, 2, buffer);
   }
-  struct virtq_sg whole = {hdr, header_bytes + VIRTIO_NET_RX_FRAME_MAX};
+  struct virtq_sg whole = {hdr, header_bytes + virtio_net_rx_frame_max(net)};
   return virtq_add_one(&net->rx, whole, true, buffer);
 }
 
@@ -296,7 +299,7 @@ VIRTIO_HOT int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *
 
   uint32_t header_bytes = virtio_net_hdr_bytes(net);
   uint32_t least = header_bytes + VIRTIO_NET_ETH_HDR_BYTES;
-  uint32_t most = header_bytes + VIRTIO_NET_RX_FRAME_MAX;
+  uint32_t most = header_bytes + virtio_net_rx_frame_max(net);
   if (done.len >= least && done.len <= most) {
     uint8_t *hdr = rx->data - header_bytes;
     rx->len = (uint16_t)(done.len - header_bytes);
@@ -317,7 +320,7 @@ int virtio_net_rx_take_more(struct virtio_net *net, struct virtio_net_rx *rx)
   rx->buffer = done.token;
   rx->data = rx_frame(net, done.token) - virtio_net_hdr_bytes(net);
   rx->len = 0;
-  if (done.len <= virtio_net_hdr_bytes(net) + VIRTIO_NET_RX_FRAME_MAX) {
+  if (done.len <= virtio_net_hdr_bytes(net) + virtio_net_rx_frame_max(net)) {
     rx->len = (uint16_t)done.len;
     virtio_hal_cache_invalidate(rx->data, done.len);
   }

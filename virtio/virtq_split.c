@@ -186,8 +186,8 @@ int virtq_add_indirect(struct virtq *vq, void *table, const struct virtq_sg *sg,
 
   struct virtq_desc *entries = table;
   for (unsigned i = 0; i < out; i++) {
-    bool more = i + 1 < out;
-    write_desc(vq, &entries[i], &sg[i], more ? VIRTQ_DESC_F_NEXT : 0, more ? (uint16_t)(i + 1) : 0);
+    uint16_t flags = i + 1 < out ? VIRTQ_DESC_F_NEXT : 0; /* without it next means nothing */
+    write_desc(vq, &entries[i], &sg[i], flags, (uint16_t)(i + 1));
   }
   struct virtq_sg whole = {.addr = table, .len = VIRTQ_TABLE_BYTES(out)};
   virtio_hal_cache_clean(table, whole.len);

@@ -191,7 +191,8 @@ static void check_queue(const struct virtq *vq, unsigned index, uint32_t wanted)
 static void check_config(void)
 {
   static const uint8_t none[6];
-  FUZZ_CHECK(net.mtu == 0 || (net.mtu >= VIRTIO_NET_MTU_MIN && net.mtu <= VIRTIO_NET_MTU_MAX));
+  FUZZ_CHECK(net.mtu == 0 ||
+             (net.mtu >= VIRTIO_NET_MTU_MIN && net.mtu + 28u <= params.rx_buf_bytes));
   FUZZ_CHECK(!net.has_mac || ((net.mac[0] & 1) == 0 && memcmp(net.mac, none, 6) != 0));
   FUZZ_CHECK(net.hdr_bytes == 10 || net.hdr_bytes == 12);
 }
@@ -215,6 +216,7 @@ static void prepare(void)
   params.dev = &mmio.dev;
   params.ring = dma;
   params.rx_mem = dma + ring_bytes;
+  params.rx_buf_bytes = VIRTIO_NET_RX_BUF_BYTES;
   params.shadow = fuzz_alloc(shadows * sizeof(struct virtq_shadow), 8);
   fuzz_platform(&platform, dma, dma_bytes);
 }

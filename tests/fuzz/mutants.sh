@@ -29,7 +29,7 @@ net-used-id-range | virtio_net | virtio/virtq_split.c | id < vq->size ? vq->shad
 net-used-id-in-flight | virtio_net | virtio/virtq_split.c | if (count == 0) { | if (count == 0 && id >= vq->size) {
 rx-len-above | virtio_net | virtio/virtio_net.c | done.len >= least && done.len <= most | done.len >= least
 rx-len-below | virtio_net | virtio/virtio_net.c | done.len >= least && done.len <= most | done.len <= most
-rx-more-len | virtio_net | virtio/virtio_net.c | if (done.len <= virtio_net_hdr_bytes(net) + VIRTIO_NET_RX_FRAME_MAX) | if (true)
+rx-more-len | virtio_net | virtio/virtio_net.c | if (done.len <= virtio_net_hdr_bytes(net) + virtio_net_rx_frame_max(net)) | if (true)
 num-buffers | virtio_net | port/virtioif_rx.c | rx->len == 0 || rx->buffers - 1u >= most_buffers(vif) | rx->len == 0
 frame-64k | virtio_net | port/virtioif_rx.c | rx->len == 0 || part->len > 0xffffu - RX_COPY_PAD | rx->len == 0
 rx-input-leak | virtio_net | port/virtioif_rx.c | if (virtioif_csum_input(vif, p, offload) != ERR_OK) { | if (virtioif_csum_input(vif, p, offload) != ERR_OK && false) {
@@ -41,7 +41,7 @@ run-abandon | virtio_net | port/virtioif_recover.c | virtioif_tso_abandon(vif); 
 reset-forever | config | virtio/virtio.c | reads < VIRTIO_WAIT_READS | true
 config-forever | config | virtio/virtio.c | reads < CONFIG_READS | true
 queue-size | config | virtio/virtio_net.c | while (size > max) { | while (size > max && false) {
-mtu-range | config | virtio/virtio_net.c | mtu >= VIRTIO_NET_MTU_MIN && mtu <= VIRTIO_NET_MTU_MAX | mtu >= VIRTIO_NET_MTU_MIN
+mtu-range | config | virtio/virtio_net.c | mtu >= VIRTIO_NET_MTU_MIN && VIRTIO_NET_ETH_HDR_BYTES + mtu <= virtio_net_rx_frame_max(net) | mtu >= VIRTIO_NET_MTU_MIN
 mac-group | config | virtio/virtio_net.c | any != 0 && (net->mac[0] & 1u) == 0 | any != 0
 feature-rules | config | virtio/virtio.c | accepted &= ~rules[i].feature; | (void)accepted;
 MUTANTS

@@ -20,11 +20,17 @@ struct nic *nic_create(const struct sim_net_params *device, uint16_t rx_size, ui
       .tx_size = tx_size,
       .ring = support_alloc(VIRTIO_NET_RING_BYTES((size_t)rx_size, (size_t)tx_size), VIRTQ_ALIGN),
       .shadow = support_alloc(shadows * sizeof(struct virtq_shadow), 16),
-      .rx_mem = support_alloc((size_t)rx_size * VIRTIO_NET_RX_BUF_BYTES, VIRTIO_NET_RX_BUF_ALIGN),
   };
+  nic_set_buf_bytes(nic, VIRTIO_NET_RX_BUF_BYTES);
   assert_int_equal(virtio_mmio_probe(&nic->mmio, sim_base(nic->dev)), VIRTIO_OK);
   assert_int_equal(nic->mmio.dev.device_id, VIRTIO_ID_NET);
   return nic;
+}
+
+void nic_set_buf_bytes(struct nic *nic, uint16_t bytes)
+{
+  nic->params.rx_buf_bytes = bytes;
+  nic->params.rx_mem = support_alloc((size_t)nic->buffers * bytes, VIRTIO_NET_RX_BUF_ALIGN);
 }
 
 void nic_init(struct nic *nic)

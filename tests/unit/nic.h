@@ -22,6 +22,9 @@ struct nic {
 /** A device and the memory to drive it: probed, not initialized. Gone with the test. */
 struct nic *nic_create(const struct sim_net_params *device, uint16_t rx_size, uint16_t tx_size);
 
+/** Other receive buffers than of VIRTIO_NET_RX_BUF_BYTES. */
+void nic_set_buf_bytes(struct nic *nic, uint16_t bytes);
+
 /** virtio_net_init() as it is expected to go. */
 void nic_init(struct nic *nic);
 

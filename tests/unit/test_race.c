@@ -35,7 +35,7 @@ static void *scribble(void *arg)
   uint32_t state = 1;
   while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED)) {
     uint32_t random = next_random(&state);
-    size_t buffer = random % (s->rx_bytes / VIRTIO_NET_RX_BUF_BYTES) * VIRTIO_NET_RX_BUF_BYTES;
+    size_t buffer = random % (s->rx_bytes / VIRTIOIF_RX_BUF_BYTES) * VIRTIOIF_RX_BUF_BYTES;
     size_t at = next_random(&state) % 80u;
     uint8_t value = (uint8_t)(random % 2 != 0 ? random >> 4 : random >> 4 & 3u);
     __atomic_store_n(&s->rx_mem[buffer + s->offset + at], value, __ATOMIC_RELAXED);
@@ -55,7 +55,7 @@ static err_t swallow(struct pbuf *p, struct netif *netif)
   for (const struct pbuf *q = p; q != NULL; q = q->next) {
     uintptr_t at = (uintptr_t)q->payload - (uintptr_t)vif->net.rx_mem;
     if ((q->flags & PBUF_FLAG_IS_CUSTOM) != 0) {
-      assert_in_range(at % VIRTIO_NET_RX_BUF_BYTES + q->len, 1, VIRTIO_NET_RX_BUF_BYTES);
+      assert_in_range(at % VIRTIOIF_RX_BUF_BYTES + q->len, 1, VIRTIOIF_RX_BUF_BYTES);
     }
     len += q->len;
   }
@@ -75,7 +75,7 @@ static struct host *host_attacked(struct scribbler *s, uint64_t features, bool c
   host_run(host);
   *s = (struct scribbler){
       .rx_mem = host->vif.net.rx_mem,
-      .rx_bytes = 32 * VIRTIO_NET_RX_BUF_BYTES,
+      .rx_bytes = 32 * VIRTIOIF_RX_BUF_BYTES,
       .used = (uint8_t *)host->vif.net.rx.used,
       .used_size = 16,
       .offset = VIRTIO_NET_RX_FRAME_OFFSET - VIRTIO_NET_HDR_BYTES_MAX,

@@ -55,7 +55,7 @@ static bool is_in_place(const struct host *host, const struct pbuf *p)
 {
   const u8_t *payload = p->payload;
   return payload >= host->vif.net.rx_mem &&
-         payload < host->vif.net.rx_mem + host->memory.rx_buffers * VIRTIO_NET_RX_BUF_BYTES;
+         payload < host->vif.net.rx_mem + host->memory.rx_buffers * VIRTIOIF_RX_BUF_BYTES;
 }
 
 static void expect_usage(struct host *host, unsigned free, unsigned posted, unsigned held)
@@ -172,7 +172,7 @@ static void with_copy_all_lwip_never_sees_device_memory(void **state)
     assert_int_equal(kept_count, 1);
     assert_false(is_in_place(host, kept[0]));
     /* What the device writes afterwards changes nothing. */
-    memset(host->vif.net.rx_mem, 0xee, 32 * VIRTIO_NET_RX_BUF_BYTES);
+    memset(host->vif.net.rx_mem, 0xee, 32 * VIRTIOIF_RX_BUF_BYTES);
     u8_t bytes[FRAME_MAX];
     assert_int_equal(pbuf_copy_partial(kept[0], bytes, (u16_t)len, 0), len);
     assert_memory_equal(bytes, frame.bytes, len);
@@ -405,7 +405,8 @@ static void a_frame_of_impossible_length_is_counted_and_costs_itself_alone(void 
     u32_t bad = 0;
     u32_t good = 0;
     for (size_t i = 0; i < COUNT(lengths); i++) {
-      bool possible = lengths[i] >= hdr + ETH_HDR && lengths[i] <= hdr + VIRTIO_NET_RX_FRAME_MAX;
+      bool possible = lengths[i] >= hdr + ETH_HDR &&
+                      lengths[i] <= hdr + virtio_net_rx_frame_max(&host->vif.net);
       bad += !possible;
       good += possible;
       struct peer_frame frame;

@@ -8,7 +8,12 @@
 
 #include <string.h>
 
-enum { ETH_HDR = 14, FRAME_MAX = 1514, PIECES_MAX = 16 };
+enum {
+  ETH_HDR = 14,
+  FRAME_MAX = 1514,
+  RX_FRAME_MAX = VIRTIO_NET_RX_BUF_BYTES - VIRTIO_NET_RX_FRAME_OFFSET,
+  PIECES_MAX = 16,
+};
 
 /* A frame of a type that nobody looks into, different for each seed. */
 static void make_frame(uint8_t *frame, size_t len, unsigned seed)
@@ -298,11 +303,15 @@ static void the_mtu_is_accepted_when_buffers_can_hold_it(void **state)
 {
   (void)state;
   static const struct {
+    uint16_t bytes;
     uint16_t offered;
     uint16_t accepted;
   } cases[] = {
-      {0, 0},       {67, 0},   {68, 68},  {576, 576}, {1280, 1280}, {1500, 1500},
-      {2020, 2020}, {2021, 0}, {2022, 0}, {9000, 0},  {65535, 0},
+      {2048, 0, 0},          {2048, 67, 0},      {2048, 68, 68},     {2048, 576, 576},
+      {2048, 1280, 1280},    {2048, 1500, 1500}, {2048, 2020, 2020}, {2048, 2021, 0},
+      {2048, 2022, 0},       {2048, 9000, 0},    {2048, 65535, 0},   {1536, 1508, 1508},
+      {1536, 1509, 0},       {8192, 8164, 8164}, {8192, 8165, 0},    {65472, 9000, 9000},
+      {65472, 65444, 65444}, {65472, 65445, 0},  {65472, 65535, 0},
   };
   for (unsigned version = 1; version <= 2; version++) {
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -310,6 +319,7 @@ static void the_mtu_is_accepted_when_buffers_can_hold_it(void **state)
       params.features |= SIM_F_MTU;
       params.mtu = cases[i].offered;
       struct nic *nic = nic_create(&params, 16, 16);
+      nic_set_buf_bytes(nic, cases[i].bytes);
       nic_init(nic);
       nic_start(nic);
       assert_int_equal(nic->net.mtu, cases[i].accepted);
@@ -535,6 +545,12 @@ static void wrong_parameters_are_refused_before_the_device_is_touched(void **sta
   assert_int_equal(virtio_net_init(&nic->net, &nic->params), VIRTIO_ERR_ARG);
   nic->params.rx_mem = good.rx_mem + VIRTIO_NET_RX_BUF_ALIGN / 2;
   assert_int_equal(virtio_net_init(&nic->net, &nic->params), VIRTIO_ERR_ARG);
+  static const uint16_t bytes[] = {0, 64, 1472, 1537, 2040, 65473, 65535};
+  for (size_t i = 0; i < COUNT(bytes); i++) {
+    nic->params = good;
+    nic->params.rx_buf_bytes = bytes[i];
+    assert_int_equal(virtio_net_init(&nic->net, &nic->params), VIRTIO_ERR_ARG);
+  }
   nic->params = good;
   nic->mmio.dev.device_id = 2;
   assert_int_equal(virtio_net_init(&nic->net, &nic->params), VIRTIO_ERR_ARG);
@@ -563,8 +579,8 @@ static void frames_of_every_length_arrive_without_their_header(void **state)
   (void)state;
   for (unsigned kind = 0; kind < KINDS; kind++) {
     struct nic *nic = nic_of_kind(kind);
-    uint8_t frame[VIRTIO_NET_RX_FRAME_MAX + 1];
-    for (size_t len = ETH_HDR; len <= VIRTIO_NET_RX_FRAME_MAX; len += len < 1500 ? 13 : 1) {
+    uint8_t frame[RX_FRAME_MAX + 1];
+    for (size_t len = ETH_HDR; len <= RX_FRAME_MAX; len += len < 1500 ? 13 : 1) {
       make_frame(frame, len, (unsigned)len);
       assert_true(sim_net_deliver(nic->dev, frame, len));
       nic_expect_frame(nic, frame, len);
@@ -572,6 +588,32 @@ static void frames_of_every_length_arrive_without_their_header(void **state)
     nic_expect_no_frame(nic);
     assert_false(sim_net_deliver(nic->dev, frame, sizeof(frame)));
     assert_int_equal(sim_counters(nic->dev)->rx_too_big, 1);
+  }
+}
+
+static void a_buffer_of_any_size_takes_the_frames_that_fit_it(void **state)
+{
+  (void)state;
+  static const uint16_t bytes[] = {VIRTIO_NET_RX_BUF_MIN, 1600, 8192, VIRTIO_NET_RX_BUF_MAX};
+  static uint8_t frame[VIRTIO_NET_RX_BUF_MAX];
+  for (size_t i = 0; i < COUNT(bytes); i++) {
+    for (unsigned version = 1; version <= 2; version++) {
+      struct sim_net_params params = sim_net_defaults(version);
+      struct nic *nic = nic_create(&params, 4, 4);
+      nic_set_buf_bytes(nic, bytes[i]);
+      nic_init(nic);
+      nic_start(nic);
+      size_t most = bytes[i] - VIRTIO_NET_RX_FRAME_OFFSET;
+      assert_true(most >= FRAME_MAX + 4); /* a full frame with a tag, whatever the size */
+      for (unsigned n = 0; n < 9; n++) {
+        size_t len = most - n % 3;
+        make_frame(frame, len, n);
+        assert_true(sim_net_deliver(nic->dev, frame, len));
+        nic_expect_frame(nic, frame, len);
+      }
+      assert_false(sim_net_deliver(nic->dev, frame, most + 1));
+      assert_int_equal(sim_counters(nic->dev)->rx_too_big, 1);
+    }
   }
 }
 
@@ -642,7 +684,7 @@ static void a_length_that_cannot_be_true_gives_no_frame(void **state)
   for (unsigned kind = 0; kind < KINDS; kind++) {
     struct nic *nic = nic_of_kind(kind);
     uint32_t hdr = nic->net.hdr_bytes;
-    uint32_t most = hdr + VIRTIO_NET_RX_FRAME_MAX;
+    uint32_t most = hdr + RX_FRAME_MAX;
     const struct {
       uint32_t used;
       uint32_t len;
@@ -655,7 +697,7 @@ static void a_length_that_cannot_be_true_gives_no_frame(void **state)
         {hdr + ETH_HDR - 1, 0},
         {hdr + ETH_HDR, ETH_HDR},
         {hdr + 60, 60},
-        {most, VIRTIO_NET_RX_FRAME_MAX},
+        {most, RX_FRAME_MAX},
         {most + 1, 0},
         {most + 4096, 0},
         {0x10000 + hdr + 60, 0},
@@ -1014,7 +1056,7 @@ static void a_continuation_longer_than_its_buffer_has_no_length(void **state)
 {
   (void)state;
   struct nic *nic = nic_offering(2, SIM_F_VERSION_1 | SIM_F_MRG_RXBUF);
-  const uint32_t most = 12 + VIRTIO_NET_RX_FRAME_MAX;
+  const uint32_t most = 12 + RX_FRAME_MAX;
   const struct {
     uint32_t used;
     uint32_t len;
@@ -1161,6 +1203,7 @@ int main(void)
       TEST(wrong_parameters_are_refused_before_the_device_is_touched),
       TEST(posted_buffers_hold_a_full_frame_and_stay_in_their_memory),
       TEST(frames_of_every_length_arrive_without_their_header),
+      TEST(a_buffer_of_any_size_takes_the_frames_that_fit_it),
       TEST(the_ip_header_lies_on_a_4_byte_boundary),
       TEST(the_queue_takes_as_many_buffers_as_it_holds),
       TEST(frames_arrive_in_the_order_of_completion),

@@ -126,7 +126,8 @@ struct virtioif_txslot {
 /** Device-visible bytes for queues of rx_size and tx_size descriptors and rx_buffers buffers. */
 #define VIRTIOIF_DMA_BYTES(rx_size, tx_size, rx_buffers)                                           \
   (VIRTIO_ALIGN_UP(VIRTIO_NET_RING_BYTES(rx_size, tx_size), VIRTIO_NET_RX_BUF_ALIGN) +             \
-   (rx_buffers)*VIRTIO_NET_RX_BUF_BYTES + (tx_size)*VIRTIOIF_TX_SLOT_BYTES + VIRTIOIF_TSO_BYTES)
+   (rx_buffers) * (size_t)VIRTIOIF_RX_BUF_BYTES + (tx_size)*VIRTIOIF_TX_SLOT_BYTES +               \
+   VIRTIOIF_TSO_BYTES)
 
 /** Alignment of the device-visible memory. */
 #define VIRTIOIF_DMA_ALIGN                                                                         \

@@ -20,8 +20,20 @@
 #endif
 
 /**
+ * VIRTIOIF_RX_BUF_BYTES: bytes of one receive buffer, a multiple of 64 from 1536 to 65472. Frames
+ * of an IP MTU of 1500 fit all of them. With large receive a frame of up to 64 KiB takes as many as
+ * it needs, and each costs the device and lwIP some work: 8192 is quicker there. A frame takes a
+ * whole buffer, however short it is, and where the device does not snoop the caches a buffer is
+ * invalidated as a whole.
+ */
+#ifndef VIRTIOIF_RX_BUF_BYTES
+#define VIRTIOIF_RX_BUF_BYTES 2048
+#endif
+
+/**
  * VIRTIOIF_MTU: largest IP MTU in bytes, and the MTU when the device does not report one. The frame
- * is 14 bytes longer. Range 1280 (IPv6) or 576 (IPv4 only) to 2020, what a receive buffer holds.
+ * is 14 bytes longer. Range 1280 (IPv6) or 576 (IPv4 only) to what a receive buffer holds, which is
+ * VIRTIOIF_RX_BUF_BYTES - 28.
  */
 #ifndef VIRTIOIF_MTU
 #define VIRTIOIF_MTU 1500
@@ -39,8 +51,8 @@
 /**
  * VIRTIOIF_RX_COPY_BYTES: once lwIP holds half of the receive buffers that it may hold, frames up
  * to this length are copied into PBUF_POOL, so their buffer goes back to the device at once. Longer
- * frames are handed to lwIP in place until it holds all it may. Range 0 to 2034; see also
- * virtioif_params::rx_copy_all.
+ * frames are handed to lwIP in place until it holds all it may. Range 0 to VIRTIOIF_RX_BUF_BYTES;
+ * see also virtioif_params::rx_copy_all.
  */
 #ifndef VIRTIOIF_RX_COPY_BYTES
 #define VIRTIOIF_RX_COPY_BYTES 256
@@ -129,8 +141,12 @@
 #if VIRTIOIF_TSO_TABLES < 1 || VIRTIOIF_TSO_TABLES > 32
 #error "VIRTIOIF_TSO_TABLES: 1 to 32"
 #endif
-#if VIRTIOIF_MTU > 2020 || VIRTIOIF_MTU < 576 || (LWIP_IPV6 && VIRTIOIF_MTU < 1280)
-#error "VIRTIOIF_MTU: 576 (1280 with IPv6) to 2020, the largest whose frame fits a receive buffer"
+#if VIRTIOIF_RX_BUF_BYTES < 1536 || VIRTIOIF_RX_BUF_BYTES > 65472 || VIRTIOIF_RX_BUF_BYTES % 64 != 0
+#error "VIRTIOIF_RX_BUF_BYTES: 1536 to 65472, a multiple of 64"
+#endif
+#if VIRTIOIF_MTU < 576 || (LWIP_IPV6 && VIRTIOIF_MTU < 1280) ||                                    \
+    VIRTIOIF_MTU + 28 > VIRTIOIF_RX_BUF_BYTES
+#error "VIRTIOIF_MTU: 576 (1280 with IPv6) to VIRTIOIF_RX_BUF_BYTES - 28, so that a buffer holds it"
 #endif
 #if VIRTIOIF_TX_COPY_BYTES < 64 || VIRTIOIF_TX_COPY_BYTES > 1514
 #error "VIRTIOIF_TX_COPY_BYTES: 64 to 1514"
@@ -139,8 +155,8 @@
 #error                                                                                             \
     "lwIP wipes the sums of forwarded packets: with IP_FORWARD set CHECKSUM_GEN_{IP,TCP,UDP,ICMP} 0"
 #endif
-#if VIRTIOIF_RX_COPY_BYTES < 0 || VIRTIOIF_RX_COPY_BYTES > 2034
-#error "VIRTIOIF_RX_COPY_BYTES: 0 to 2034"
+#if VIRTIOIF_RX_COPY_BYTES < 0 || VIRTIOIF_RX_COPY_BYTES > VIRTIOIF_RX_BUF_BYTES
+#error "VIRTIOIF_RX_COPY_BYTES: 0 to VIRTIOIF_RX_BUF_BYTES"
 #endif
 #ifndef LWIP_RAND
 #error "lwIP and virtioif want random numbers: define LWIP_RAND() in cc.h"

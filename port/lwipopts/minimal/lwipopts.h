@@ -102,8 +102,11 @@
 #ifndef VIRTIOIF_TX_COPY_BYTES
 #define VIRTIOIF_TX_COPY_BYTES 118
 #endif
+#ifndef VIRTIOIF_RX_BUF_BYTES
+#define VIRTIOIF_RX_BUF_BYTES 1536
+#endif
 #ifndef VIRTIOIF_RX_COPY_BYTES
-#define VIRTIOIF_RX_COPY_BYTES 2034
+#define VIRTIOIF_RX_COPY_BYTES VIRTIOIF_RX_BUF_BYTES
 #endif
 
 #include "netif/virtioif_lwipopts.h"

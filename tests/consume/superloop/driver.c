@@ -29,6 +29,7 @@ bool mirror_start(uintptr_t base)
       .ring = ring,
       .shadow = shadow,
       .rx_mem = buffers,
+      .rx_buf_bytes = VIRTIO_NET_RX_BUF_BYTES,
   };
 
   if (virtio_mmio_probe(&mmio, base) != VIRTIO_OK || mmio.dev.device_id != VIRTIO_ID_NET ||

@@ -59,8 +59,12 @@ extern "C" {
 /** Bytes of the longest struct virtio_net_hdr that this driver negotiates. */
 #define VIRTIO_NET_HDR_BYTES_MAX    12u
 
-/** Bytes of one receive buffer. */
+/** Bytes of one receive buffer as they are chosen, unless memory is short or frames are large. */
 #define VIRTIO_NET_RX_BUF_BYTES     2048u
+/** The smallest receive buffer: an IP MTU of 1500 and a VLAN tag. */
+#define VIRTIO_NET_RX_BUF_MIN       1536u
+/** The largest receive buffer, whose bytes are counted in 16 bits. */
+#define VIRTIO_NET_RX_BUF_MAX       65472u
 /** Alignment of receive buffers. */
 #define VIRTIO_NET_RX_BUF_ALIGN     64u
 /**
@@ -68,13 +72,8 @@ extern "C" {
  * behind 14 bytes of Ethernet lies on a 4-byte boundary whatever the header's length is.
  */
 #define VIRTIO_NET_RX_FRAME_OFFSET  14u
-/** Longest frame that one receive buffer holds. */
-#define VIRTIO_NET_RX_FRAME_MAX     (VIRTIO_NET_RX_BUF_BYTES - VIRTIO_NET_RX_FRAME_OFFSET)
-
 /** Smallest MTU that a device may report, "Device configuration layout". */
 #define VIRTIO_NET_MTU_MIN          68u
-/** Largest MTU whose frames one receive buffer holds. */
-#define VIRTIO_NET_MTU_MAX          (VIRTIO_NET_RX_FRAME_MAX - VIRTIO_NET_ETH_HDR_BYTES)
 
 /** The queue that receives, "Virtqueues". */
 #define VIRTIO_NET_QUEUE_RX         0u
@@ -104,7 +103,10 @@ struct virtio_net_params {
   uint16_t tx_size;            /**< Wanted transmit queue, a power of two from 2 to 32768. */
   void *ring;                  /**< VIRTIO_NET_RING_BYTES(rx_size, tx_size), device-visible. */
   struct virtq_shadow *shadow; /**< rx_size + tx_size elements, private. */
-  uint8_t *rx_mem;             /**< Receive buffers, each VIRTIO_NET_RX_BUF_BYTES, in a row. */
+  uint8_t *rx_mem;             /**< Receive buffers, each rx_buf_bytes, in a row. */
+  uint16_t rx_buf_bytes;       /**< Bytes of one: a multiple of VIRTIO_NET_RX_BUF_ALIGN from
+                                    VIRTIO_NET_RX_BUF_MIN to VIRTIO_NET_RX_BUF_MAX, say
+                                    VIRTIO_NET_RX_BUF_BYTES. */
 };
 
 /** All features that this driver can use; virtio_net_params::features may be any subset. */
@@ -122,6 +124,7 @@ struct virtio_net {
   struct virtq rx;           /**< receiveq1 */
   struct virtq tx;           /**< transmitq1 */
   uint8_t *rx_mem;           /**< Receive buffer 0. */
+  uint16_t rx_buf_bytes;     /**< Bytes of a receive buffer. */
   uint8_t hdr_bytes;         /**< Length of struct virtio_net_hdr as negotiated: 10 or 12. */
   bool header_apart;         /**< Legacy framing: the header needs a descriptor of its own. */
   bool rx_sums;              /**< What a received header says of checksums counts. */
@@ -129,7 +132,8 @@ struct virtio_net {
   bool has_mac;              /**< The device gave an address. */
   uint8_t mac[6];            /**< That address. */
   bool link_up;              /**< Link state; always up if the device does not report it. */
-  uint16_t mtu;              /**< The device's IP MTU, 68 to VIRTIO_NET_MTU_MAX; 0 if none. */
+  uint16_t mtu;              /**< The device's IP MTU, from 68 to what a receive buffer holds; 0 if
+                                  none. */
 };
 
 /** Length in bytes of struct virtio_net_hdr as negotiated. A constant without the legacy interface.
@@ -137,6 +141,12 @@ struct virtio_net {
 static inline uint32_t virtio_net_hdr_bytes(const struct virtio_net *net)
 {
   return VIRTIO_LEGACY ? net->hdr_bytes : VIRTIO_NET_HDR_BYTES_MAX;
+}
+
+/** Length in bytes of the longest frame that one receive buffer holds. */
+static inline uint32_t virtio_net_rx_frame_max(const struct virtio_net *net)
+{
+  return net->rx_buf_bytes - VIRTIO_NET_RX_FRAME_OFFSET;
 }
 
 /** True if the header needs a descriptor of its own. Never without the legacy interface. */

@@ -8,7 +8,7 @@
 
 #define DEMO_RX_QUEUE   256
 #define DEMO_TX_QUEUE   256
-#define DEMO_RX_BUFFERS 1024
+#define DEMO_RX_BUFFERS 512
 
 #include "../bench_opts.h"
 

@@ -8,7 +8,7 @@
 
 #define DEMO_RX_QUEUE        256
 #define DEMO_TX_QUEUE        256
-#define DEMO_RX_BUFFERS      1024
+#define DEMO_RX_BUFFERS      512
 #define TCP_ECHO_CONNECTIONS 32
 
 #include "../../../../port/lwipopts/throughput/lwipopts.h"
