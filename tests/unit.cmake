@@ -1,5 +1,6 @@
 # unit.cmake: each tests/unit/test_<name>.c is a program and the test unit.<name>; tests/forward has
-# one with another configuration of lwIP, tests/modern one with another of the driver.
+# one with another configuration of lwIP, as have tests/small and tests/jumbo, tests/modern one with
+# another of the driver.
 #
 # Driver, lwIP and port are compiled once more for it: the platform's side of the driver is the
 # simulated one (sim_hal.h), so the code under test meets the simulated device of tests/sim.
@@ -66,7 +67,7 @@ set(VIRTIOIF_UNIT_RESULTS "${CMAKE_CURRENT_BINARY_DIR}/unit-results")
 # with them, or nothing that another one has not, and take long. Nor can it be told of 32 bits
 # whether they are a pointer or a number of the same value.
 if(CMAKE_CROSSCOMPILING)
-  set(left_out faults mem modern_virtq race recover small small_rx small_tx)
+  set(left_out faults jumbo mem modern_virtq race recover small small_rx small_tx)
   if(CMAKE_SIZEOF_VOID_P EQUAL 4)
     list(APPEND left_out exposure)
   endif()
@@ -113,6 +114,15 @@ virtioif_unit_support(small_support virtioif_small ${unit_support})
 virtioif_unit_test(small small/test_small.c small_support)
 virtioif_unit_test(small_rx unit/test_rx.c small_support)
 virtioif_unit_test(small_tx unit/test_tx.c small_support)
+
+# Jumbo frames.
+virtioif_add_lwip(lwip_jumbo DIR "${VIRTIOIF_LWIP_DIR}" OPTS unit/lwipopts)
+target_compile_definitions(lwip_jumbo PUBLIC VIRTIOIF_RX_BUF_BYTES=9088 VIRTIOIF_MTU=9000
+  TCP_MSS=8960 TCP_WND=62720 TCP_SND_BUF=62720 TCP_SNDLOWAT=17920)
+virtioif_add_port(virtioif_jumbo LWIP lwip_jumbo VIRTIO virtio_sim)
+virtioif_under_test(virtioif_jumbo)
+virtioif_unit_support(jumbo_support virtioif_jumbo ${unit_support})
+virtioif_unit_test(jumbo jumbo/test_jumbo.c jumbo_support)
 
 # The driver alone without the legacy interface.
 virtioif_add_virtio(virtio_modern)
