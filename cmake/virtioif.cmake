@@ -10,6 +10,9 @@
 # library <name> and the alias virtioif::<name>. Nothing outside that library is set. The file is
 # the same in the source tree and in an installed package: it looks only at its own place.
 #
+# With CMAKE_UNITY_BUILD, or the property UNITY_BUILD of their targets, driver and port are compiled
+# as one file each, so that functions are inlined across files without link-time optimization.
+#
 # SPDX-License-Identifier: BSD-3-Clause
 
 include_guard(GLOBAL)
@@ -118,6 +121,7 @@ function(virtioif_add_virtio name)
   list(TRANSFORM sources PREPEND "${dir}/")
   add_library(${name} STATIC ${sources})
   add_library(virtioif::${name} ALIAS ${name})
+  set_target_properties(${name} PROPERTIES UNITY_BUILD_BATCH_SIZE 0)
   target_compile_features(${name} PUBLIC c_std_11)
   target_include_directories(${name} PUBLIC "$<BUILD_INTERFACE:${dir}/include>")
 endfunction()
@@ -152,7 +156,8 @@ function(virtioif_add_lwip name)
   list(TRANSFORM sources PREPEND "${lwip_dir}/src/")
   add_library(${name} STATIC ${sources})
   add_library(virtioif::${name} ALIAS ${name})
-  set_target_properties(${name} PROPERTIES VIRTIOIF_LWIP_DIR "${lwip_dir}")
+  # lwIP's files have local names in common.
+  set_target_properties(${name} PROPERTIES VIRTIOIF_LWIP_DIR "${lwip_dir}" UNITY_BUILD OFF)
   target_compile_features(${name} PUBLIC c_std_11)
   # The configuration comes first. lwIP's headers are system headers, so that an application's
   # warnings stop at its own code; so are the port's, which puts its arch/cc.h behind any other.
@@ -249,6 +254,7 @@ function(virtioif_add_lwip_app name)
   endforeach()
   add_library(${name} STATIC ${sources})
   add_library(virtioif::${name} ALIAS ${name})
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
   virtioif_use_lwip(${name} ${ARG_LWIP})
 endfunction()
 
@@ -269,6 +275,7 @@ function(virtioif_add_port name)
   list(TRANSFORM sources PREPEND "${dir}/")
   add_library(${name} STATIC ${sources})
   add_library(virtioif::${name} ALIAS ${name})
+  set_target_properties(${name} PROPERTIES UNITY_BUILD_BATCH_SIZE 0)
   virtioif_use_lwip(${name} ${ARG_LWIP})
   virtioif_link_hooks(${ARG_LWIP} ${name})
   target_link_libraries(${name} PUBLIC ${ARG_VIRTIO})

@@ -74,7 +74,7 @@ static inline void parse(const u8_t *frame, unsigned len, struct virtioif_packet
   }
 }
 
-static u64_t sum_words(const u8_t *at, unsigned words)
+static u64_t sum_addresses(const u8_t *at, unsigned words)
 {
   u64_t sum = 0;
   for (; words > 0; words--, at += 4) {
@@ -87,7 +87,7 @@ static inline u16_t pseudo_sum(const u8_t *frame, const struct virtioif_packet *
                                u16_t l4_len)
 {
   const u8_t *ip = frame + packet->ip_start;
-  u64_t sum = packet->ipv6 ? sum_words(ip + IP6_SRC, 8) : sum_words(ip + IP4_SRC, 2);
+  u64_t sum = packet->ipv6 ? sum_addresses(ip + IP6_SRC, 8) : sum_addresses(ip + IP4_SRC, 2);
 
   sum += lwip_htons((u16_t)packet->proto) + (u64_t)lwip_htons(l4_len);
   return fold_sum(sum);

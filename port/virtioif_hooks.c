@@ -161,7 +161,7 @@ static void forget_path(const ip6_addr_t *dest)
 }
 
 /* Of a segment in pieces the device cannot compute the checksum. */
-static void sum_in_software(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
+static void sum_segment(const struct tcp_pcb *pcb, const struct tcp_seg *seg)
 {
 #if LWIP_CHECKSUM_CTRL_PER_NETIF
   const struct netif *netif = pcb->netif_idx != NETIF_NO_INDEX
@@ -192,7 +192,7 @@ VIRTIO_COLD static u32_t *prepare_fragments(struct tcp_pcb *pcb, u32_t *opts)
     forget_path(ip_2_ip6(&pcb->remote_ip));
     return opts;
   }
-  sum_in_software(pcb, seg);
+  sum_segment(pcb, seg);
   return (u32_t *)(void *)((u8_t *)seg->tcphdr + opts_at);
 }
 

@@ -36,7 +36,7 @@ static struct pbuf *take_queue(struct netif *netif)
   return queue;
 }
 
-static void deliver(struct netif *netif)
+static void deliver_looped(struct netif *netif)
 {
   struct pbuf *p = take_queue(netif);
   while (p != NULL) {
@@ -56,7 +56,7 @@ void virtioif_loop_poll(void)
   NETIF_FOREACH(netif)
   {
     if (netif->loop_first != NULL) {
-      deliver(netif);
+      deliver_looped(netif);
     }
   }
 }

@@ -105,7 +105,7 @@ void virtioif_rx_reclaim(struct virtioif *vif)
  * Frames
  */
 
-static void count_frame(struct netif *netif, const struct pbuf *p)
+static void count_received(struct netif *netif, const struct pbuf *p)
 {
   LINK_STATS_INC(link.recv);
 #if MIB2_STATS
@@ -132,7 +132,7 @@ static VIRTIO_COLD void count_drop(struct virtioif *vif, u32_t *cause)
 static inline void deliver(struct virtioif *vif, struct pbuf *p,
                            const struct virtio_net_offload *offload)
 {
-  count_frame(vif->netif, p);
+  count_received(vif->netif, p);
   vif->stats.rx_frames++;
   if (virtioif_csum_input(vif, p, offload) != ERR_OK) {
     pbuf_free(p);

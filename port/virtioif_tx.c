@@ -207,7 +207,7 @@ static VIRTIO_COLD struct pbuf *gather_frame(struct virtioif *vif, const struct 
   return whole;
 }
 
-static void count_frame(struct virtioif *vif, const struct pbuf *p)
+static void count_sent(struct virtioif *vif, const struct pbuf *p)
 {
   vif->stats.tx_frames++;
   LINK_STATS_INC(link.xmit);
@@ -357,7 +357,7 @@ err_t virtioif_linkoutput(struct netif *netif, struct pbuf *p)
     MIB2_STATS_NETIF_INC(netif, ifoutdiscards);
     return err;
   }
-  count_frame(vif, p);
+  count_sent(vif, p);
   if (!vif->corked) {
     virtioif_tx_kick(vif);
   }

@@ -33,7 +33,7 @@ static bool arguments_are_valid(const void *memory, const void *bytes, size_t co
 }
 
 /* One buffer at a time takes one descriptor, which every queue has. */
-static int init_queue(struct reader *r, void *memory)
+static int init_request_queue(struct reader *r, void *memory)
 {
   struct virtq_params params = {
       .ring = memory,
@@ -55,7 +55,7 @@ static int start(struct reader *r, void *memory)
 {
   int err = virtio_negotiate(r->dev, FEATURES, NULL, 0);
   if (err == VIRTIO_OK) {
-    err = init_queue(r, memory);
+    err = init_request_queue(r, memory);
   }
   if (err == VIRTIO_OK) {
     virtq_disarm(&r->vq);

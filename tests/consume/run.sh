@@ -91,6 +91,21 @@ way_add_subdirectory() {
   [ -z "$(find "$build/prefix" -type f 2>/dev/null)" ] || fail "virtioif installed itself as well"
 }
 
+# Driver and port as one file each, also for a router, which has more of the port.
+way_unity() {
+  local flags router=-DIP_FORWARD=1
+  router+=" -DCHECKSUM_GEN_IP=0 -DCHECKSUM_GEN_TCP=0 -DCHECKSUM_GEN_UDP=0 -DCHECKSUM_GEN_ICMP=0"
+  for flags in -O0 "-O0 $router"; do
+    configure "$here/add_subdirectory" -DCMAKE_UNITY_BUILD=ON -DCMAKE_C_FLAGS="$flags"
+    cmake --build "$build"
+    expect_app 7
+    for target in virtio virtioif; do
+      [ "$(find "$build/virtioif/CMakeFiles/$target.dir" -name '*.o' | wc -l)" -eq 1 ] ||
+        fail "$target is not one file"
+    done
+  done
+}
+
 way_cxx() {
   configure "$here/cxx"
   cmake --build "$build"
