@@ -90,7 +90,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
   vif->interrupted = false;
   vif->strays = 0;
   if (!virtioif_is_live(vif) && !virtioif_recover(vif)) {
-    virtioif_loop_poll(); /* what lwIP sends to itself still arrives */
+    (void)virtioif_loop_poll(); /* what lwIP sends to itself still arrives */
     return false;
   }
   vif->corked = true;
@@ -103,7 +103,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
   bool resumed = tx_resume(vif);
   u16_t received = virtioif_rx_receive(vif, budget);
   relieve_pool(vif);
-  virtioif_loop_poll();
+  bool looped = virtioif_loop_poll();
   virtioif_rx_refill(vif);
   if (!virtioif_is_live(vif)) {
     return true; /* the next poll sees to it */
@@ -115,7 +115,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
   if (received >= budget) {
     return true;
   }
-  return virtq_arm(&vif->net.rx) || resumed || vif->interrupted || virtioif_loop_pending();
+  return virtq_arm(&vif->net.rx) || resumed || vif->interrupted || looped;
 }
 
 /* Whether this sleep may last: no lwIP timer ends it, or lwIP's timers run in another thread. */

@@ -50,15 +50,18 @@ static void deliver_looped(struct netif *netif)
   }
 }
 
-void virtioif_loop_poll(void)
+bool virtioif_loop_poll(void)
 {
   struct netif *netif;
+  bool delivered = false;
   NETIF_FOREACH(netif)
   {
     if (netif->loop_first != NULL) {
       deliver_looped(netif);
+      delivered = true;
     }
   }
+  return delivered;
 }
 
 bool virtioif_loop_pending(void)
@@ -83,8 +86,9 @@ void virtioif_loop_drop(struct netif *netif)
 
 #else
 
-void virtioif_loop_poll(void)
+bool virtioif_loop_poll(void)
 {
+  return false;
 }
 
 bool virtioif_loop_pending(void)
