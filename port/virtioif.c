@@ -276,6 +276,17 @@ static int init_device(struct virtioif *vif)
   return err;
 }
 
+/* Whether a frame of large receive fits the buffers that the queue takes, if there are such frames.
+ */
+static bool large_frames_fit(const struct virtioif *vif)
+{
+  u32_t buffers = LWIP_MIN(vif->net.rx.size, vif->memory->rx_buffers);
+  u32_t bytes = virtio_net_hdr_bytes(&vif->net) + virtio_net_rx_frame_max(&vif->net);
+
+  return (vif->net.dev->features & VIRTIO_NET_F_GUEST_LARGE) == 0 ||
+         buffers * bytes >= VIRTIO_NET_RX_LARGE_BYTES;
+}
+
 /* What the device says of the interface may have changed when it comes back from a reset. */
 static void adopt_device(struct virtioif *vif)
 {
@@ -316,6 +327,10 @@ static bool has_address(const struct netif *netif)
 int virtioif_start(struct virtioif *vif)
 {
   vif->start_error = init_device(vif);
+  if (VIRTIOIF_LRO && vif->start_error == VIRTIO_OK && !large_frames_fit(vif)) {
+    vif->features &= ~VIRTIO_NET_F_GUEST_LARGE;
+    vif->start_error = init_device(vif);
+  }
   if (vif->start_error == VIRTIO_OK && !vif->net.has_mac && !has_address(vif->netif)) {
     virtio_fail(vif->net.dev);
     vif->start_error = VIRTIOIF_ERR_NO_ADDRESS;

@@ -903,6 +903,37 @@ static void a_device_that_fails_with_a_large_frame_open_keeps_nothing_of_it(void
  * Large receive
  */
 
+/* A frame that does not fit what is posted stays with the device, and so does all behind it. */
+static void large_frames_are_declined_where_none_would_fit(void **state)
+{
+  (void)state;
+  static const struct {
+    u16_t rx_size;
+    u16_t rx_buffers;
+    u32_t device_max;
+    bool taken;
+  } cases[] = {
+      {16, 32, 256, false}, {32, 64, 256, false},  {64, 32, 256, false}, {64, 33, 256, true},
+      {64, 128, 256, true}, {256, 512, 256, true}, {64, 128, 64, true},  {64, 128, 32, false},
+  };
+  for (unsigned kind = 0; kind < HOST_LEGACY_APART; kind++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
+      struct sim_net_params params = device_with((enum host_kind)kind, LRO_FEATURES);
+      params.queue_max[SIM_RX] = cases[i].device_max;
+      struct host *host = host_create(&params, cases[i].rx_size, 16, cases[i].rx_buffers);
+      assert_int_equal(host_add(host), ERR_OK);
+      const u64_t large = SIM_F_GUEST_TSO4 | SIM_F_GUEST_TSO6 | SIM_F_GUEST_ECN;
+      assert_int_equal((sim_accepted(host->dev) & large) != 0, cases[i].taken);
+      assert_int_equal(sim_accepted(host->dev) & SIM_F_MRG_RXBUF, SIM_F_MRG_RXBUF);
+      host_configure(host);
+      peer_introduce(host);
+      host_check_buffers(host);
+      host_end(NULL);
+      host_begin(NULL);
+    }
+  }
+}
+
 static void large_frames_arrive_whole(void **state)
 {
   (void)state;
@@ -1291,6 +1322,7 @@ int main(void)
       HOST_TEST(segments_with_volatile_headers_are_copied_or_refused),
       HOST_TEST(segments_that_others_refer_to_are_neither_lost_nor_kept),
       HOST_TEST(a_device_that_fails_with_a_large_frame_open_keeps_nothing_of_it),
+      HOST_TEST(large_frames_are_declined_where_none_would_fit),
       HOST_TEST(large_frames_arrive_whole),
       HOST_TEST(the_length_of_received_headers_is_a_hint),
       HOST_TEST(merged_frames_of_every_length_are_one_chain),

@@ -35,7 +35,9 @@ extern "C" {
 #define VIRTIO_NET_F_HOST_TSO4  (UINT64_C(1) << 11)
 #define VIRTIO_NET_F_HOST_TSO6  (UINT64_C(1) << 12)
 #define VIRTIO_NET_F_HOST_ECN   (UINT64_C(1) << 13)
-/** Features of large receive: segments of up to 64 KiB. */
+/** Features of large receive: segments of up to 64 KiB. A device that finds no room for one in all
+ * buffers of the queue together waits with it, and all behind it, for ever: see
+ * VIRTIO_NET_RX_LARGE_BYTES. */
 #define VIRTIO_NET_F_GUEST_LARGE                                                                   \
   (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN)
 #define VIRTIO_NET_F_MRG_RXBUF      (UINT64_C(1) << 15)
@@ -72,6 +74,9 @@ extern "C" {
  * behind 14 bytes of Ethernet lies on a 4-byte boundary whatever the header's length is.
  */
 #define VIRTIO_NET_RX_FRAME_OFFSET  14u
+/** What all receive buffers that are posted have to hold together if large receive is negotiated,
+ * the header included: "Setting Up Receive Buffers". */
+#define VIRTIO_NET_RX_LARGE_BYTES   65562u
 /** Smallest MTU that a device may report, "Device configuration layout". */
 #define VIRTIO_NET_MTU_MIN          68u
 
