@@ -245,7 +245,7 @@ static bool join_run(struct virtioif *vif, struct pbuf *p)
   if (vif->tx_free == 0 || !continues(run, p)) {
     return false;
   }
-  unsigned room = LWIP_MIN(VIRTIOIF_FRAME_PIECES, VIRTIOIF_TSO_PIECES - run->pieces);
+  unsigned room = LWIP_MIN(VIRTIOIF_FRAME_PIECES, VIRTIOIF_TSO_PIECES - (unsigned)run->pieces);
   int pieces = virtioif_tx_pieces(p, run->hdr_len, &run->sg[run->pieces], room);
   if (pieces < 0 || !pieces_fit(vif, (unsigned)pieces)) {
     return false;

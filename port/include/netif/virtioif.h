@@ -1,7 +1,7 @@
 /*
  * virtioif.h: an lwIP network interface on a VirtIO network device.
  *
- * Usage (NO_SYS=1; the whole of it compiles in tests/consume):
+ * Usage (NO_SYS=1; tests/consume/superloop is a whole program):
  *  1. Find the device:
  *       static struct virtio_mmio mmio;
  *       if (virtio_mmio_probe(&mmio, base) != VIRTIO_OK || mmio.dev.device_id != VIRTIO_ID_NET) ...

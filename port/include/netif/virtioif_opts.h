@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /**
- * VIRTIOIF_DEBUG: messages about link changes and a device that is given up, through LWIP_DEBUGF.
+ * VIRTIOIF_DEBUG: messages about link changes and each enum virtioif_event, through LWIP_DEBUGF.
  * LWIP_DBG_OFF or LWIP_DBG_ON.
  */
 #ifndef VIRTIOIF_DEBUG
@@ -20,11 +20,11 @@
 #endif
 
 /**
- * VIRTIOIF_RX_BUF_BYTES: bytes of one receive buffer, a multiple of 64 from 1536 to 65472. Frames
- * of an IP MTU of 1500 fit all of them. With large receive a frame of up to 64 KiB takes as many as
- * it needs, and each costs the device and lwIP some work: 8192 is quicker there. A frame takes a
- * whole buffer, however short it is, and where the device does not snoop the caches a buffer is
- * invalidated as a whole.
+ * VIRTIOIF_RX_BUF_BYTES: bytes of one receive buffer, a multiple of 64 from 1536 to 65472. The
+ * smallest takes frames of an IP MTU of 1500. With large receive a frame of up to 64 KiB takes as
+ * many as it needs, and each costs the device and lwIP some work: 8192 is quicker there. A frame
+ * takes a whole buffer, however short it is, and where the device does not snoop the caches a
+ * buffer is invalidated as a whole.
  */
 #ifndef VIRTIOIF_RX_BUF_BYTES
 #define VIRTIOIF_RX_BUF_BYTES 2048
@@ -32,8 +32,8 @@
 
 /**
  * VIRTIOIF_MTU: largest IP MTU in bytes, and the MTU when the device does not report one. The frame
- * is 14 bytes longer. Range 1280 (IPv6) or 576 (IPv4 only) to what a receive buffer holds, which is
- * VIRTIOIF_RX_BUF_BYTES - 28.
+ * is 14 bytes longer, and 4 more with a VLAN tag. Range 1280 (IPv6) or 576 (IPv4 only) to what a
+ * receive buffer holds, which is VIRTIOIF_RX_BUF_BYTES - 28, or with tags - 32.
  */
 #ifndef VIRTIOIF_MTU
 #define VIRTIOIF_MTU 1500

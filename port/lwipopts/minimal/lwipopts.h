@@ -1,7 +1,7 @@
 /*
  * lwipopts.h, minimal profile: IPv4 with UDP, DHCP and a few TCP connections in the least memory.
- * Give the interface 8 receive and 8 transmit descriptors and 8 receive buffers, and build virtio/
- * with VIRTIO_LEGACY=0 if the device is a modern one: that saves nearly 8 KiB of alignment a queue.
+ * Give the interface 8 receive and 8 transmit descriptors and 8 receive buffers, and build all with
+ * -DVIRTIO_LEGACY=0 if the device is a modern one: that saves nearly 8 KiB of alignment a queue.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -91,7 +91,7 @@
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p) ERR_OK
 #endif
 
-/* No large frames, which windows this small do not fill. Of the rest the least that each can be;
+/* No large frames, which windows this small do not fill. Of the rest the least that saves memory;
  * with as many buffers as descriptors received frames are copied, so that all stay in the queue. */
 #ifndef VIRTIOIF_TSO
 #define VIRTIOIF_TSO 0
