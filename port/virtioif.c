@@ -216,7 +216,8 @@ const struct virtioif_stats *virtioif_stats(const struct netif *netif)
 
 u16_t virtioif_tx_in_flight(const struct netif *netif)
 {
-  return virtq_in_flight(&virtioif_of(netif)->net.tx);
+  const struct virtioif *vif = virtioif_of(netif);
+  return (u16_t)(virtq_in_flight(&vif->net.tx) + vif->run.segments);
 }
 
 struct virtioif_rx_usage virtioif_rx_usage(const struct netif *netif)
@@ -399,8 +400,10 @@ static void init_netif(struct virtioif *vif, struct netif *netif)
    (VIRTIOIF_LRO ? 0 : VIRTIO_NET_F_GUEST_LARGE | VIRTIO_NET_F_MRG_RXBUF))
 
 /* What comes in has to fit the other ports, and the bridge's own interface, which knows nothing of
- * the device's word, checks all sums. */
-#define FEATURES_NOT_BRIDGED (VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_LARGE)
+ * the device's word, checks all sums. What goes out has its sums, and may be another port's, too.
+ */
+#define FEATURES_NOT_BRIDGED                                                                       \
+  (VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_LARGE)
 
 /* Take over what the caller said. */
 static void init_state(struct virtioif *vif, struct netif *netif,

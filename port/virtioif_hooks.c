@@ -49,22 +49,34 @@ struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
 #endif
 
 #if LWIP_IPV6
-void virtioif_mend_path_mtu(void)
+/* The smallest MTU of all interfaces that have one. */
+static u16_t smallest_mtu(void)
 {
-  u16_t least = IP6_MIN_MTU_LENGTH; /* unless a device cannot do even that */
-  u16_t most = 0;
+  u16_t smallest = 0xffff;
   struct netif *netif;
 
   NETIF_FOREACH(netif)
   {
     u16_t mtu = netif_mtu6(netif);
-    least = mtu != 0 ? LWIP_MIN(least, mtu) : least;
-    most = LWIP_MAX(most, mtu);
+    smallest = mtu != 0 ? LWIP_MIN(smallest, mtu) : smallest;
   }
+  return smallest;
+}
+
+void virtioif_mend_path_mtu(void)
+{
+  u16_t smallest = smallest_mtu();
+  u16_t least = LWIP_MIN(IP6_MIN_MTU_LENGTH, smallest); /* unless a device cannot do even that */
+
   for (unsigned i = 0; i < LWIP_ND6_NUM_DESTINATIONS; i++) {
-    u16_t *pmtu = &destination_cache[i].pmtu;
-    if (*pmtu != 0) { /* 0: nobody knows */
-      *pmtu = LWIP_MIN(LWIP_MAX(*pmtu, least), most);
+    struct nd6_destination_cache_entry *entry = &destination_cache[i];
+    u16_t most = smallest;
+    if (entry->pmtu > smallest) {
+      const struct netif *netif = ip6_route(IP6_ADDR_ANY6, &entry->next_hop_addr);
+      most = netif != NULL ? netif_mtu6(netif) : smallest;
+    }
+    if (entry->pmtu != 0) { /* 0: nobody knows */
+      entry->pmtu = LWIP_MIN(LWIP_MAX(entry->pmtu, least), most);
     }
   }
 }

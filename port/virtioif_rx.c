@@ -257,7 +257,7 @@ static void part_end(struct virtioif *vif)
   }
   set_lengths(p, (u16_t)part->len);
   vif->stats.rx_merged++;
-  if (!may_hold(vif, 0, part->len)) {
+  if (!may_hold(vif, 0, part->len) || virtioif_is_foreign(p->payload, p->len)) {
     p = part_copy(vif, p);
   }
   if (p != NULL) {

@@ -1298,6 +1298,27 @@ static void duplicate_acks_are_not_held_back(void **state)
   assert_int_equal(answer.ack, gap);
 }
 
+/* Whoever gave memory without a copy waits for all frames to be gone, sent or not. */
+static void a_run_that_waits_is_in_flight(void **state)
+{
+  (void)state;
+  static const u8_t data[1000];
+  struct sim_net_params params = device_with(HOST_MODERN, TSO_FEATURES);
+  struct host *host = host_with(&params, 16, 0);
+  struct server *server = server_open(PORT);
+  struct remote remote;
+  remote_open(&remote, host, false, PORT);
+  assert_int_equal(virtioif_tx_in_flight(&host->netif), 0);
+  virtioif_cork(&host->netif);
+  assert_int_equal(tcp_write(server->pcb, data, sizeof(data), TCP_WRITE_FLAG_MORE), ERR_OK);
+  assert_int_equal(tcp_output(server->pcb), ERR_OK);
+  assert_int_equal(virtq_in_flight(&host->vif.net.tx), 0);
+  assert_int_equal(virtioif_tx_in_flight(&host->netif), 1);
+  virtioif_flush(&host->netif);
+  host_run(host);
+  assert_int_equal(virtioif_tx_in_flight(&host->netif), 0);
+}
+
 static void large_receive_is_declined_where_it_must_be(void **state)
 {
   (void)state;
@@ -1343,6 +1364,7 @@ int main(void)
       HOST_TEST(a_run_ends_before_its_length_overflows),
       HOST_TEST(a_run_has_no_more_pieces_than_allowed),
       HOST_TEST(a_queue_that_is_nearly_full_loses_nothing_and_keeps_nothing),
+      HOST_TEST(a_run_that_waits_is_in_flight),
       HOST_TEST(indirect_tables_come_back),
       HOST_TEST(without_the_feature_for_its_protocol_no_run_begins),
       HOST_TEST(frames_that_just_fill_their_buffers_arrive_whole),

@@ -170,6 +170,31 @@ static void news_of_a_long_path_silence_nobody(void **state)
   udp_remove(pcb);
 }
 
+/* Nor longer than what its own interface can do, whatever another one can. */
+static void news_of_a_path_longer_than_its_interface_silence_nobody(void **state)
+{
+  (void)state;
+  struct sim_net_params params = host_device(HOST_MODERN);
+  params.features |= SIM_F_MTU;
+  params.mtu = 1280;
+  struct host *host = host_create(&params, 16, 16, 32);
+  assert_int_equal(host_add(host), ERR_OK);
+  host_configure(host);
+  assert_int_equal(host_live(HOST_MODERN)->netif.mtu, 1500);
+  struct udp_pcb *pcb = udp_new_ip_type(IPADDR_TYPE_V6);
+  peer_introduce(host);
+  packet_solicit(&packet, host);
+  assert_true(sim_net_deliver(host->dev, packet.bytes, packet.len));
+  host_run(host);
+  send_udp(host, pcb, 100);
+  packet_too_big(&packet, host, peer_got(host, 0)->bytes, 9000);
+  assert_true(sim_net_deliver(host->dev, packet.bytes, packet.len));
+  host_run(host);
+  send_udp(host, pcb, 3000);
+  assert_int_equal(peer_got_count(host), 3);
+  udp_remove(pcb);
+}
+
 /* Unless the device itself cannot do that much. */
 static void a_device_with_a_small_mtu_gets_small_fragments(void **state)
 {
@@ -204,6 +229,7 @@ int main(void)
       HOST_TEST(without_memory_a_way_that_gets_shorter_costs_time_only),
       HOST_TEST(news_of_an_impossible_path_starve_nobody),
       HOST_TEST(news_of_a_long_path_silence_nobody),
+      HOST_TEST(news_of_a_path_longer_than_its_interface_silence_nobody),
       HOST_TEST(a_device_with_a_small_mtu_gets_small_fragments),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,9 +173,9 @@ struct virtioif_params {
                          with the same number at each boot or on each machine. */
   bool rx_copy_all; /**< Copy every received frame, so that lwIP never parses memory that the
                          device can still write: for a host that is not trusted. */
-  bool bridged; /**< The interface becomes a port of a bridge: checksum offload and large receive
-                     are declined for received frames, which must fit the other ports, and whose
-                     checksums the bridge's own interface checks. */
+  bool bridged; /**< The interface becomes a port of a bridge: large receive is declined, for what
+                     comes in must fit the other ports, and checksum offload both ways, for the
+                     bridge's own interface makes and checks checksums. */
   u16_t tso_pieces_max; /**< Most pieces of one large frame, 2 to VIRTIOIF_TSO_PIECES; 0: that. */
   u64_t features_off;   /**< VIRTIO_F_..., VIRTIO_NET_F_... masks not to negotiate. */
   /** Told of each event, for a log; may be NULL. May run deep inside lwIP: it should note or print
@@ -410,9 +410,10 @@ const char *virtioif_event_text(enum virtioif_event event);
 const struct virtioif_stats *virtioif_stats(const struct netif *netif);
 
 /**
- * How many frames the device has been given and was not yet seen to have read. When it is 0 nothing
- * that was ever sent is looked at any more: memory given to tcp_write() without TCP_WRITE_FLAG_COPY
- * may be used again once the connection is gone, too.
+ * How many frames virtioif was given and the device was not yet seen to have read. When it is 0,
+ * none of them is looked at any more: memory given to tcp_write() without TCP_WRITE_FLAG_COPY may
+ * be used again once the connection is gone, too. What lwIP itself keeps back, until a station
+ * answers an ARP or a neighbour discovery request, is not known here.
  *
  * @param netif an interface made by virtioif_init()
  * @return frames; read in the core context
