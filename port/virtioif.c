@@ -277,15 +277,16 @@ static int init_device(struct virtioif *vif)
   return err;
 }
 
-/* Whether a frame of large receive fits the buffers that the queue takes, if there are such frames.
+/* How many receive buffers the largest frame takes, header included. */
+#define LARGE_FRAME_BUFFERS                                                                        \
+  (1 + VIRTIO_NET_RX_LARGE_BYTES / (VIRTIOIF_RX_BUF_BYTES - VIRTIO_NET_RX_FRAME_OFFSET))
+
+/* Whether the buffers that the queue takes hold a frame of large receive, if there are such frames.
  */
 static bool large_frames_fit(const struct virtioif *vif)
 {
-  u32_t buffers = LWIP_MIN(vif->net.rx.size, vif->memory->rx_buffers);
-  u32_t bytes = virtio_net_hdr_bytes(&vif->net) + virtio_net_rx_frame_max(&vif->net);
-
-  return (vif->net.dev->features & VIRTIO_NET_F_GUEST_LARGE) == 0 ||
-         buffers * bytes >= VIRTIO_NET_RX_LARGE_BYTES;
+  return LWIP_MIN(vif->net.rx.size, vif->memory->rx_buffers) >= LARGE_FRAME_BUFFERS ||
+         (vif->net.dev->features & VIRTIO_NET_F_GUEST_LARGE) == 0;
 }
 
 /* What the device says of the interface may have changed when it comes back from a reset. */
@@ -366,9 +367,8 @@ static void init_mac(struct netif *netif, const struct virtioif_params *params)
   }
 }
 
-static void init_netif(struct virtioif *vif, struct netif *netif)
+static void init_netif(const struct virtioif *vif, struct netif *netif)
 {
-  netif->state = vif;
   netif->name[0] = IFNAME0;
   netif->name[1] = IFNAME1;
 #if LWIP_IPV6
@@ -412,6 +412,7 @@ static void init_state(struct virtioif *vif, struct netif *netif,
   u64_t off = params->features_off | (params->bridged ? FEATURES_NOT_BRIDGED : 0);
 
   memset(vif, 0, sizeof(*vif));
+  netif->state = vif;
   vif->netif = netif;
   vif->net.dev = params->dev;
   vif->dev = params->dev;
@@ -436,7 +437,7 @@ VIRTIO_COLD err_t virtioif_init(struct netif *netif)
   }
   struct virtioif *vif = params->vif;
   init_state(vif, netif, params);
-  if (!memory_is_valid(params->memory)) {
+  if (!memory_is_valid(params->memory) || !virtioif_csum_can_check(netif)) {
     return ERR_ARG;
   }
   init_mac(netif, params);

@@ -331,21 +331,36 @@ static err_t input_any(struct netif *netif, struct pbuf *p)
 
 #define CHECK_TRANSPORT (NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
 
+/* Whether a frame has been dealt with when netif->input() returns, as far as can be told. */
+static bool input_is_direct(const struct netif *netif)
+{
+#if NO_SYS
+  LWIP_UNUSED_ARG(netif);
+  return true;
+#else
+  return netif->input != tcpip_input || LWIP_TCPIP_CORE_LOCKING_INPUT;
+#endif
+}
+
+#if IP_FORWARD
+bool virtioif_csum_can_check(const struct netif *netif)
+{
+  return input_is_direct(netif);
+}
+#endif
+
 u64_t virtioif_csum_features(const struct netif *netif)
 {
   u64_t features = VIRTIO_NET_FEATURES;
-#if !NO_SYS
   /* A check can only be switched for one frame if the frame is dealt with during the call; and
    * where it cannot be switched off, own packets looped back need their sums. */
-  if (netif->input == tcpip_input && !LWIP_TCPIP_CORE_LOCKING_INPUT) {
+  if (!input_is_direct(netif)) {
     features &= ~(VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM);
   }
-#endif
 #if VIRTIOIF_FORWARDS
   /* What is received has to fit the next link. */
   features &= ~VIRTIO_NET_F_GUEST_LARGE;
 #endif
-  LWIP_UNUSED_ARG(netif);
   return features;
 }
 

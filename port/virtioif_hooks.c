@@ -50,7 +50,7 @@ struct netif *virtioif_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
 
 #if LWIP_IPV6
 /* The smallest MTU of all interfaces that have one. */
-static u16_t smallest_mtu(void)
+static VIRTIO_COLD u16_t smallest_mtu(void)
 {
   u16_t smallest = 0xffff;
   struct netif *netif;

@@ -201,7 +201,7 @@ void virtioif_tso_free_table(struct virtioif *vif, u16_t table);
  * for ever with fragments of no length; with one that is too large nothing long leaves any more.
  * After a frame that may have told of one. */
 #if LWIP_IPV6
-void virtioif_mend_path_mtu(void);
+VIRTIO_COLD void virtioif_mend_path_mtu(void);
 #else
 static inline void virtioif_mend_path_mtu(void)
 {
@@ -240,6 +240,18 @@ static inline bool virtioif_is_foreign(const u8_t *frame, u16_t len)
 
 /** Decide who computes and who checks checksums on this interface, from what was negotiated. */
 VIRTIO_COLD void virtioif_csum_init(struct virtioif *vif);
+
+/** False: received checksums could not be checked with this input function. A router's are checked
+ * during the call alone, because what it makes and sends to itself has no sum. */
+#if IP_FORWARD && LWIP_CHECKSUM_CTRL_PER_NETIF
+VIRTIO_COLD bool virtioif_csum_can_check(const struct netif *netif);
+#else
+static inline bool virtioif_csum_can_check(const struct netif *netif)
+{
+  LWIP_UNUSED_ARG(netif);
+  return true;
+}
+#endif
 
 /** The features that the checksum code of this build can work with. */
 VIRTIO_COLD u64_t virtioif_csum_features(const struct netif *netif);

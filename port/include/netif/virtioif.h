@@ -299,12 +299,12 @@ struct virtioif {
  *
  * netif->input has to deal with a frame before it returns, as ethernet_input does: which checksums
  * lwIP checks is set frame by frame. With tcpip_input, which queues the frame, checksum offload is
- * declined; with a function of your own that queues, decline it yourself by features_off =
- * VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM.
+ * declined, and a router's (IP_FORWARD) interface is refused; with a function of your own that
+ * queues, decline it yourself by features_off = VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM.
  *
  * @param netif being added; netif->state is a struct virtioif_params
- * @return ERR_OK; ERR_ARG: a parameter is missing or out of range; ERR_IF: the device is of no use:
- *         see virtioif_init_error()
+ * @return ERR_OK; ERR_ARG: a parameter is missing or out of range, or this input function will not
+ * do; ERR_IF: the device is of no use: see virtioif_init_error()
  */
 err_t virtioif_init(struct netif *netif);
 
