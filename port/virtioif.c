@@ -58,10 +58,10 @@ static void config_changed(struct virtioif *vif)
  * whose frames were refused may go on, too, and should be asked before anybody sleeps. */
 static bool tx_resume(struct virtioif *vif)
 {
-  if (!vif->tx_refused || !vif->tx_reaped) {
+  if (!vif->tx_armed || !vif->tx_reaped) {
     return false;
   }
-  vif->tx_refused = false;
+  vif->tx_armed = false;
   virtq_disarm(&vif->net.tx);
 #if LWIP_TCP
   tcp_txnow();
@@ -132,10 +132,10 @@ static bool sleep_is_unbounded(void)
  * interrupt. True: it can be freed already. */
 static bool tx_arm_for_sleep(struct virtioif *vif)
 {
-  if (virtq_in_flight(&vif->net.tx) == 0 || vif->tx_refused || !sleep_is_unbounded()) {
+  if (virtq_in_flight(&vif->net.tx) == 0 || vif->tx_armed || !sleep_is_unbounded()) {
     return false;
   }
-  vif->tx_refused = true; /* so that the next poll disarms it again */
+  vif->tx_armed = true; /* so that the next poll disarms it again */
   vif->tx_reaped = false;
   return virtq_arm(&vif->net.tx);
 }

@@ -127,13 +127,13 @@ static VIRTIO_COLD __attribute__((noinline)) bool clear_room(struct virtioif *vi
   while (virtioif_is_live(vif) && virtq_arm(&vif->net.tx)) {
     virtioif_tx_reap(vif); /* takes at least one frame a lap; what comes later interrupts */
     if (has_room(vif, pieces)) {
-      if (!vif->tx_refused) {
+      if (!vif->tx_armed) {
         virtq_disarm(&vif->net.tx);
       }
       return true;
     }
   }
-  vif->tx_refused = true;
+  vif->tx_armed = true;
   vif->tx_reaped = false;
   return false;
 }

@@ -170,15 +170,15 @@ inline virtioif_tx_make_room(answer)
 #endif
   od;
   if
-  :: !answer -> tx_refused = true; tx_reaped = false
+  :: !answer -> tx_armed = true; tx_reaped = false
   :: else
   fi
 }
 
 #ifdef RESUME_ANYWAY
-#define RESUMES tx_refused
+#define RESUMES tx_armed
 #else
-#define RESUMES (tx_refused && tx_reaped)
+#define RESUMES (tx_armed && tx_reaped)
 #endif
 
 inline tx_resume(answer)
@@ -186,7 +186,7 @@ inline tx_resume(answer)
   answer = false;
   if
   :: RESUMES ->
-    tx_refused = false;
+    tx_armed = false;
     virtq_disarm();
 #ifndef SLEEP_ON_RESUME
     answer = tx_reaped;
@@ -210,8 +210,8 @@ inline tx_arm_for_sleep(answer)
 {
   answer = false;
   if
-  :: num_free < SIZE && !tx_refused ->
-    tx_refused = true;
+  :: num_free < SIZE && !tx_armed ->
+    tx_armed = true;
     tx_reaped = false;
     virtq_arm(answer)
   :: else
@@ -223,7 +223,7 @@ proctype main_loop()
   byte used_idx = START;
   byte num_free;
   byte word;
-  bool tx_refused;
+  bool tx_armed;
   bool tx_reaped;
   bool pending;
   bool more;

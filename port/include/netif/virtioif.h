@@ -274,7 +274,7 @@ struct virtioif {
   bool rx_copy_all;                     /**< virtioif_params::rx_copy_all */
   bool acks_held;                       /**< Some connection owes its peer an ACK. */
   bool corked;                          /**< Frames are kept back for one notification. */
-  bool tx_refused;                      /**< A frame met a full queue; its interrupt is armed. */
+  bool tx_armed;                        /**< Full queue or endless sleep: its interrupt is armed. */
   bool tx_reaped;                       /**< Since then a frame was finished. */
   bool tso;                             /**< Large send was negotiated. */
   bool mtu_sank;                        /**< It was larger when some connections began. */
