@@ -90,7 +90,7 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
   vif->interrupted = false;
   vif->strays = 0;
   if (!virtioif_is_live(vif) && !virtioif_recover(vif)) {
-    (void)virtioif_loop_poll(); /* what lwIP sends to itself still arrives */
+    virtioif_loop_poll(); /* what lwIP sends to itself still arrives */
     return false;
   }
   vif->corked = true;
@@ -103,7 +103,10 @@ bool virtioif_poll(struct netif *netif, u16_t budget)
   bool resumed = tx_resume(vif);
   u16_t received = virtioif_rx_receive(vif, budget);
   relieve_pool(vif);
-  bool looped = virtioif_loop_poll();
+  bool looped = virtioif_loop_pending();
+  if (looped) {
+    virtioif_loop_poll(); /* there may be answers: this poll is not the last */
+  }
   virtioif_rx_refill(vif);
   if (!virtioif_is_live(vif)) {
     return true; /* the next poll sees to it */

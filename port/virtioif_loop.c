@@ -50,18 +50,15 @@ static void deliver_looped(struct netif *netif)
   }
 }
 
-bool virtioif_loop_poll(void)
+void virtioif_loop_poll(void)
 {
   struct netif *netif;
-  bool delivered = false;
   NETIF_FOREACH(netif)
   {
     if (netif->loop_first != NULL) {
       deliver_looped(netif);
-      delivered = true;
     }
   }
-  return delivered;
 }
 
 bool virtioif_loop_pending(void)
@@ -86,9 +83,8 @@ void virtioif_loop_drop(struct netif *netif)
 
 #else
 
-bool virtioif_loop_poll(void)
+void virtioif_loop_poll(void)
 {
-  return false;
 }
 
 bool virtioif_loop_pending(void)

@@ -75,9 +75,8 @@ void virtioif_watch(struct virtioif *vif);
  * virtioif_loop.c
  */
 
-/** Give lwIP the packets that it has sent to itself, those of all interfaces. True: there were
- * some, and there may be answers. */
-bool virtioif_loop_poll(void);
+/** Give lwIP the packets that it has sent to itself, those of all interfaces. */
+void virtioif_loop_poll(void);
 
 /** True if there are any. */
 bool virtioif_loop_pending(void);
