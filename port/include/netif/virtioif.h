@@ -303,8 +303,8 @@ struct virtioif {
  * queues, decline it yourself by features_off = VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM.
  *
  * @param netif being added; netif->state is a struct virtioif_params
- * @return ERR_OK; ERR_ARG: a parameter is missing or out of range, or this input function will not
- * do; ERR_IF: the device is of no use: see virtioif_init_error()
+ * @return ERR_OK; ERR_ARG: a parameter is missing or out of range, or the input function will not
+ *         do; ERR_IF: the device is of no use: see virtioif_init_error()
  */
 err_t virtioif_init(struct netif *netif);
 

@@ -61,7 +61,7 @@ extern "C" {
 /** Bytes of the longest struct virtio_net_hdr that this driver negotiates. */
 #define VIRTIO_NET_HDR_BYTES_MAX    12u
 
-/** Bytes of one receive buffer as they are chosen, unless memory is short or frames are large. */
+/** Bytes of one receive buffer: the usual choice, unless memory is short or frames are large. */
 #define VIRTIO_NET_RX_BUF_BYTES     2048u
 /** The smallest receive buffer: an IP MTU of 1500 and a VLAN tag. */
 #define VIRTIO_NET_RX_BUF_MIN       1536u
