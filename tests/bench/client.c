@@ -7,8 +7,8 @@
  *   client <IPv4 address> <port> source   receives N bytes, reading whatever is there
  *   client <IPv4 address> <port> steady   receives N bytes, reading seldom: see run_steady()
  *   client <IPv4 address> <port> get      N requests of / on one connection
- *   client <IPv4 address> <port> echo_16  N round trips on 16 connections at once: see
- * ask_at_once() client <IPv4 address> <port> get_16   N requests likewise
+ *   client <IPv4 address> <port> echo_16  N round trips on 16 connections, see ask_at_once()
+ *   client <IPv4 address> <port> get_16   N requests on 16 connections
  *
  * apps/transfer.h has the protocol of sink and source.
  *

@@ -151,6 +151,17 @@ static void send_udp(struct host *host, struct udp_pcb *pcb, u16_t len)
   pbuf_free(p);
 }
 
+static struct host *host_with_mtu(u16_t mtu)
+{
+  struct sim_net_params params = host_device(HOST_MODERN);
+  params.features |= SIM_F_MTU;
+  params.mtu = mtu;
+  struct host *host = host_create(&params, 16, 16, 32);
+  assert_int_equal(host_add(host), ERR_OK);
+  host_configure(host);
+  return host;
+}
+
 /* A datagram still leaves in three fragments after somebody has said that the path takes 9000. */
 static void expect_three_fragments_after_news_of_a_long_path(struct host *host)
 {
@@ -179,12 +190,7 @@ static void news_of_a_long_path_silence_nobody(void **state)
 static void news_of_a_path_longer_than_its_interface_silence_nobody(void **state)
 {
   (void)state;
-  struct sim_net_params params = host_device(HOST_MODERN);
-  params.features |= SIM_F_MTU;
-  params.mtu = 1280;
-  struct host *host = host_create(&params, 16, 16, 32);
-  assert_int_equal(host_add(host), ERR_OK);
-  host_configure(host);
+  struct host *host = host_with_mtu(1280);
   assert_int_equal(host_live(HOST_MODERN)->netif.mtu, 1500);
   expect_three_fragments_after_news_of_a_long_path(host);
 }
@@ -193,12 +199,7 @@ static void news_of_a_path_longer_than_its_interface_silence_nobody(void **state
 static void a_device_with_a_small_mtu_gets_small_fragments(void **state)
 {
   (void)state;
-  struct sim_net_params params = host_device(HOST_MODERN);
-  params.features |= SIM_F_MTU;
-  params.mtu = 600;
-  struct host *host = host_create(&params, 16, 16, 32);
-  assert_int_equal(host_add(host), ERR_OK);
-  host_configure(host);
+  struct host *host = host_with_mtu(600);
   peer_introduce(host);
   packet_solicit(&packet, host);
   assert_true(sim_net_deliver(host->dev, packet.bytes, packet.len));
