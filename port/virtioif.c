@@ -247,7 +247,7 @@ static bool memory_is_valid(const struct virtioif_memory *memory)
 /* Whatever lay in the memory behind the rings before is not shown to the device. */
 static void clear_buffers(const struct virtioif *vif)
 {
-  u8_t *start = vif->net.rx_mem;
+  u8_t *start = vif->tx_mem - (size_t)vif->memory->rx_buffers * VIRTIOIF_RX_BUF_BYTES;
   const u8_t *end = vif->tx_tables + (size_t)VIRTIOIF_TSO_BYTES;
 
   memset(start, 0, (size_t)(end - start));

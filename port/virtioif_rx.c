@@ -85,11 +85,7 @@ VIRTIO_HOT void virtioif_rx_refill(struct virtioif *vif)
   SYS_ARCH_DECL_PROTECT(level);
 
   SYS_ARCH_PROTECT(level);
-  u16_t count = vif->rx_free;
-  while (count > 0 && virtio_net_rx_post(&vif->net, vif->rx_free_list[count - 1]) == VIRTIO_OK) {
-    count--;
-  }
-  vif->rx_free = count;
+  vif->rx_free = (u16_t)virtio_net_rx_post(&vif->net, vif->rx_free_list, vif->rx_free);
   SYS_ARCH_UNPROTECT(level);
 }
 
@@ -281,7 +277,7 @@ static void receive_buffer(struct virtioif *vif, const struct virtio_net_rx *rx)
 {
   if (part_is_open(vif)) {
     part_append(vif, rx);
-  } else if (rx->buffers == 1 && rx->len != 0 && !is_tunnel(&rx->offload)) {
+  } else if (rx->len != 0 && rx->buffers == 1 && !is_tunnel(&rx->offload)) {
     receive_single(vif, rx);
     return;
   } else if (!VIRTIOIF_LRO || rx->len == 0 || rx->buffers - 1u >= most_buffers(vif)) {

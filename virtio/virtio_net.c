@@ -78,8 +78,11 @@ static bool params_are_valid(const struct virtio_net_params *params)
 
 /* "Feature bits": accepting the device's MTU is a promise about receive buffers, so it is looked at
  * first. A value out of the allowed range says that the feature cannot be trusted either. */
-static int check_mtu(struct virtio_net *net, uint64_t *wanted)
+static int check_mtu(struct virtio_net *net, const struct virtio_net_params *params,
+                     uint64_t *wanted)
 {
+  uint32_t most = params->rx_buf_bytes - VIRTIO_NET_RX_FRAME_OFFSET - VIRTIO_NET_ETH_HDR_BYTES;
+
   if ((*wanted & virtio_offered(net->dev) & VIRTIO_NET_F_MTU) == 0) {
     return VIRTIO_OK;
   }
@@ -88,7 +91,7 @@ static int check_mtu(struct virtio_net *net, uint64_t *wanted)
   if (err != VIRTIO_OK) {
     return err;
   }
-  if (mtu >= VIRTIO_NET_MTU_MIN && VIRTIO_NET_ETH_HDR_BYTES + mtu <= virtio_net_rx_frame_max(net)) {
+  if (mtu >= VIRTIO_NET_MTU_MIN && mtu <= most) {
     net->mtu = (uint16_t)mtu;
   } else {
     *wanted &= ~VIRTIO_NET_F_MTU;
@@ -96,10 +99,10 @@ static int check_mtu(struct virtio_net *net, uint64_t *wanted)
   return VIRTIO_OK;
 }
 
-static int negotiate(struct virtio_net *net, uint64_t features)
+static int negotiate(struct virtio_net *net, const struct virtio_net_params *params)
 {
-  uint64_t wanted = features & VIRTIO_NET_FEATURES;
-  int err = check_mtu(net, &wanted);
+  uint64_t wanted = params->features & VIRTIO_NET_FEATURES;
+  int err = check_mtu(net, params, &wanted);
   if (err == VIRTIO_OK) {
     err = virtio_negotiate(net->dev, wanted, feature_rules, FEATURE_RULES);
   }
@@ -172,6 +175,7 @@ static int init_queue(struct virtio_net *net, struct virtq *vq, struct virtq_par
 
 static int init_queues(struct virtio_net *net, const struct virtio_net_params *params)
 {
+  uint32_t unused = VIRTIO_NET_RX_FRAME_OFFSET - virtio_net_hdr_bytes(net);
   struct virtq_params rx = {
       .ring = params->ring,
       .shadow = params->shadow,
@@ -184,6 +188,11 @@ static int init_queues(struct virtio_net *net, const struct virtio_net_params *p
       .index = VIRTIO_NET_QUEUE_TX,
       .size = params->tx_size,
   };
+  net->rx_pool = (struct virtq_pool){
+      .base = params->rx_mem + unused,
+      .stride = params->rx_buf_bytes,
+      .len = params->rx_buf_bytes - unused,
+  };
   int err = init_queue(net, &net->rx, &rx);
   return err == VIRTIO_OK ? init_queue(net, &net->tx, &tx) : err;
 }
@@ -195,12 +204,10 @@ VIRTIO_COLD int virtio_net_init(struct virtio_net *net, const struct virtio_net_
   }
   memset(net, 0, sizeof(*net));
   net->dev = params->dev;
-  net->rx_mem = params->rx_mem;
-  net->rx_buf_bytes = params->rx_buf_bytes;
 
   int err = virtio_begin(net->dev);
   if (err == VIRTIO_OK) {
-    err = negotiate(net, params->features);
+    err = negotiate(net, params);
   }
   if (err == VIRTIO_OK) {
     err = read_mac(net);
@@ -240,24 +247,40 @@ VIRTIO_HOT bool virtio_net_kick(struct virtio_net *net, struct virtq *vq)
  * Receive
  */
 
-static uint8_t *rx_frame(const struct virtio_net *net, uint16_t buffer)
+/* From the header on. */
+static uint8_t *rx_buffer(const struct virtio_net *net, uint16_t buffer)
 {
-  return net->rx_mem + (size_t)buffer * net->rx_buf_bytes + VIRTIO_NET_RX_FRAME_OFFSET;
+  return net->rx_pool.base + (size_t)buffer * net->rx_pool.stride;
 }
 
-VIRTIO_HOT int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer)
+static VIRTIO_COLD __attribute__((noinline)) unsigned
+refill_apart(struct virtio_net *net, const uint16_t *buffers, unsigned count)
 {
   uint32_t header_bytes = virtio_net_hdr_bytes(net);
-  uint8_t *frame = rx_frame(net, buffer);
-  uint8_t *hdr = frame - header_bytes;
+  unsigned left = count;
 
-  virtio_hal_cache_invalidate(hdr, header_bytes + virtio_net_rx_frame_max(net));
-  if (virtio_net_header_is_apart(net)) {
-    struct virtq_sg apart[] = {{hdr, header_bytes}, {frame, virtio_net_rx_frame_max(net)}};
-    return virtq_add(&net->rx, apart, 0, 2, buffer);
+  for (; left > 0; left--) {
+    uint16_t buffer = buffers[left - 1];
+    uint8_t *hdr = rx_buffer(net, buffer);
+    struct virtq_sg apart[] = {{hdr, header_bytes},
+                               {hdr + header_bytes, virtio_net_rx_frame_max(net)}};
+    if (virtq_add(&net->rx, apart, 0, 2, buffer) != VIRTIO_OK) {
+      break;
+    }
   }
-  struct virtq_sg whole = {hdr, header_bytes + virtio_net_rx_frame_max(net)};
-  return virtq_add_one(&net->rx, whole, true, buffer);
+  return left;
+}
+
+VIRTIO_HOT unsigned virtio_net_rx_post(struct virtio_net *net, const uint16_t *buffers,
+                                       unsigned count)
+{
+  unsigned left = virtio_net_header_is_apart(net)
+                      ? refill_apart(net, buffers, count)
+                      : virtq_refill(&net->rx, &net->rx_pool, buffers, count);
+  for (unsigned i = left; i < count; i++) {
+    virtio_hal_cache_invalidate(rx_buffer(net, buffers[i]), net->rx_pool.len);
+  }
+  return left;
 }
 
 /* Between CPU and interface byte order, either way. */
@@ -279,6 +302,7 @@ static void read_hdr(const struct virtio_net *net, const uint8_t *at, struct vir
   if (!net->rx_sums) {
     rx->offload.flags = 0;
   }
+  rx->buffers = 1;
   if (net->rx_merges) {
     memcpy(&rx->buffers, at + HDR_NUM_BUFFERS, sizeof(rx->buffers));
     rx->buffers = virtio_hal_le16(rx->buffers, native);
@@ -292,20 +316,18 @@ VIRTIO_HOT int virtio_net_rx_take(struct virtio_net *net, struct virtio_net_rx *
   if (got != 1) {
     return got;
   }
-  rx->buffer = done.token;
-  rx->buffers = 1;
-  rx->data = rx_frame(net, done.token);
-  rx->len = 0;
-
+  uint8_t *hdr = rx_buffer(net, done.token);
   uint32_t header_bytes = virtio_net_hdr_bytes(net);
-  uint32_t least = header_bytes + VIRTIO_NET_ETH_HDR_BYTES;
-  uint32_t most = header_bytes + virtio_net_rx_frame_max(net);
-  if (done.len >= least && done.len <= most) {
-    uint8_t *hdr = rx->data - header_bytes;
-    rx->len = (uint16_t)(done.len - header_bytes);
-    virtio_hal_cache_invalidate(hdr, done.len);
-    read_hdr(net, hdr, rx);
+
+  rx->buffer = done.token;
+  rx->data = hdr + header_bytes;
+  if (done.len < header_bytes + VIRTIO_NET_ETH_HDR_BYTES || done.len > net->rx_pool.len) {
+    rx->len = 0;
+    return 1;
   }
+  rx->len = (uint16_t)(done.len - header_bytes);
+  virtio_hal_cache_invalidate(hdr, done.len);
+  read_hdr(net, hdr, rx);
   return 1;
 }
 
@@ -318,9 +340,9 @@ int virtio_net_rx_take_more(struct virtio_net *net, struct virtio_net_rx *rx)
     return got;
   }
   rx->buffer = done.token;
-  rx->data = rx_frame(net, done.token) - virtio_net_hdr_bytes(net);
+  rx->data = rx_buffer(net, done.token);
   rx->len = 0;
-  if (done.len <= virtio_net_hdr_bytes(net) + virtio_net_rx_frame_max(net)) {
+  if (done.len <= net->rx_pool.len) {
     rx->len = (uint16_t)done.len;
     virtio_hal_cache_invalidate(rx->data, done.len);
   }
@@ -350,8 +372,6 @@ VIRTIO_HOT int virtio_net_tx_add(struct virtio_net *net, const struct virtq_sg *
   int err;
   if (table != NULL) {
     err = virtq_add_indirect(&net->tx, table, sg, count, token);
-  } else if (count == 1) {
-    err = virtq_add_one(&net->tx, sg[0], false, token);
   } else {
     err = virtq_add(&net->tx, sg, count, 0, token);
   }

@@ -99,9 +99,8 @@ VIRTIO_COLD void virtq_init(struct virtq *vq, const struct virtq_params *params)
   vq->event_idx = params->event_idx;
   vq->native_endian = params->native_endian;
 
-  for (uint16_t i = 0; i < size; i++) {
-    vq->shadow[i].next = (uint16_t)(i + 1u);
-    vq->shadow[i].count = 0;
+  for (unsigned i = 0; i < size; i++) {
+    vq->shadow[i] = (struct virtq_shadow){.next = (uint16_t)(i + 1u), .token = VIRTQ_NO_BUFFER};
   }
 }
 
@@ -128,15 +127,15 @@ static void write_desc(const struct virtq *vq, struct virtq_desc *desc, const st
   desc->next = virtio_hal_le16(next, vq->native_endian);
 }
 
-/* Take the chain of count descriptors from head to last off the free list and put it into the next
- * entry of the available ring. The device sees neither before the index moves. */
-static inline void commit(struct virtq *vq, uint16_t head, uint16_t last, unsigned count,
+/* Put the chain of count descriptors at head, behind which rest is the first free one, into the
+ * next entry of the available ring. The device sees neither before the index moves. */
+static inline void commit(struct virtq *vq, uint16_t head, uint16_t rest, unsigned count,
                           uint16_t token)
 {
   struct virtq_shadow *first = &vq->shadow[head];
   uint16_t idx = vq->avail_idx;
 
-  vq->free_head = vq->shadow[last].next;
+  vq->free_head = rest;
   vq->num_free = (uint16_t)(vq->num_free - count);
   vq->avail_idx = (uint16_t)(idx + 1u);
   first->count = (uint16_t)count;
@@ -144,19 +143,8 @@ static inline void commit(struct virtq *vq, uint16_t head, uint16_t last, unsign
   vq->avail->ring[idx & vq->mask] = virtio_hal_le16(head, vq->native_endian);
 }
 
-VIRTIO_HOT int virtq_add_one(struct virtq *vq, struct virtq_sg piece, bool in, uint16_t token)
-{
-  uint16_t head = vq->free_head;
-  if (vq->num_free == 0) {
-    return VIRTIO_ERR_FULL;
-  }
-  commit(vq, head, head, 1, token);
-  write_desc(vq, &vq->desc[head], &piece, in ? VIRTQ_DESC_F_WRITE : 0, 0);
-  return VIRTIO_OK;
-}
-
-int virtq_add(struct virtq *vq, const struct virtq_sg *sg, unsigned out, unsigned in,
-              uint16_t token)
+VIRTIO_HOT int virtq_add(struct virtq *vq, const struct virtq_sg *sg, unsigned out, unsigned in,
+                         uint16_t token)
 {
   unsigned count = out + in;
   if (count > vq->num_free) {
@@ -164,17 +152,43 @@ int virtq_add(struct virtq *vq, const struct virtq_sg *sg, unsigned out, unsigne
   }
 
   uint16_t head = vq->free_head;
-  uint16_t last = head;
+  uint16_t next = head;
   unsigned i = 0;
-  for (; i + 1 < count; i++) {
-    uint16_t next = vq->shadow[last].next;
-    uint16_t flags = VIRTQ_DESC_F_NEXT | (i < out ? 0 : VIRTQ_DESC_F_WRITE);
-    write_desc(vq, &vq->desc[last], &sg[i], flags, next);
-    last = next;
-  }
-  write_desc(vq, &vq->desc[last], &sg[i], i < out ? 0 : VIRTQ_DESC_F_WRITE, 0);
-  commit(vq, head, last, count, token);
+  do {
+    uint16_t at = next;
+    uint16_t flags = (i < out ? 0 : VIRTQ_DESC_F_WRITE) | (i + 1 < count ? VIRTQ_DESC_F_NEXT : 0);
+    next = vq->shadow[at].next;
+    write_desc(vq, &vq->desc[at], &sg[i], flags, next);
+  } while (++i < count);
+  commit(vq, head, next, count, token);
   return VIRTIO_OK;
+}
+
+VIRTIO_HOT unsigned virtq_refill(struct virtq *vq, const struct virtq_pool *pool,
+                                 const uint16_t *buffers, unsigned count)
+{
+  unsigned added = vq->num_free < count ? vq->num_free : count;
+  const uint16_t *buffer = buffers + count;
+  uint16_t head = vq->free_head;
+  unsigned idx = vq->avail_idx;
+
+  vq->num_free = (uint16_t)(vq->num_free - added);
+  for (unsigned n = added; n > 0; n--) {
+    struct virtq_shadow *first = &vq->shadow[head];
+
+    buffer--;
+    if (first->token != *buffer) {
+      struct virtq_sg piece = {pool->base + (size_t)*buffer * pool->stride, pool->len};
+      write_desc(vq, &vq->desc[head], &piece, VIRTQ_DESC_F_WRITE, 0);
+      first->token = *buffer;
+    }
+    first->count = 1;
+    vq->avail->ring[idx++ & vq->mask] = virtio_hal_le16(head, vq->native_endian);
+    head = first->next;
+  }
+  vq->avail_idx = (uint16_t)idx;
+  vq->free_head = head;
+  return count - added;
 }
 
 int virtq_add_indirect(struct virtq *vq, void *table, const struct virtq_sg *sg, unsigned out,
@@ -193,7 +207,7 @@ int virtq_add_indirect(struct virtq *vq, void *table, const struct virtq_sg *sg,
   virtio_hal_cache_clean(table, whole.len);
   uint16_t head = vq->free_head;
   write_desc(vq, &vq->desc[head], &whole, VIRTQ_DESC_F_INDIRECT, 0);
-  commit(vq, head, head, 1, token);
+  commit(vq, head, vq->shadow[head].next, 1, token);
   return VIRTIO_OK;
 }
 
@@ -261,13 +275,13 @@ static bool look_for_used(struct virtq *vq)
   return true;
 }
 
-/* Give the chain of count descriptors at head back to the free list. */
-static inline uint16_t release(struct virtq *vq, uint32_t head, uint16_t count)
+/* Put the chain of count descriptors at head back on the free list. */
+static uint16_t release(struct virtq *vq, uint32_t head, uint16_t count)
 {
   struct virtq_shadow *first = &vq->shadow[head];
   struct virtq_shadow *last = first;
 
-  for (uint16_t n = count; n > 1; n--) {
+  for (unsigned n = count; n > 1; n--) {
     last = &vq->shadow[last->next];
   }
   last->next = vq->free_head;
@@ -327,10 +341,11 @@ VIRTIO_HOT void virtq_disarm(struct virtq *vq)
 
 VIRTIO_COLD bool virtq_reclaim(struct virtq *vq, uint16_t *token)
 {
-  for (uint16_t head = 0; head < vq->size && virtq_in_flight(vq) > 0; head++) {
+  for (unsigned head = 0; head < vq->size && virtq_in_flight(vq) > 0; head++) {
     if (vq->shadow[head].count != 0) {
+      vq->shadow[head].count = 0;
       vq->used_seen = ++vq->used_idx;
-      *token = release(vq, head, vq->shadow[head].count);
+      *token = vq->shadow[head].token;
       return true;
     }
   }

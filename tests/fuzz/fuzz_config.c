@@ -223,7 +223,7 @@ static void prepare(void)
 
 static void check_live(void)
 {
-  for (uint16_t i = 0; i < BUFFERS && virtio_net_rx_post(&net, i) == VIRTIO_OK; i++) {
+  for (uint16_t i = 0; i < BUFFERS && virtio_net_rx_post(&net, &i, 1) == 0; i++) {
   }
   fuzz_call();
   virtio_net_start(&net);

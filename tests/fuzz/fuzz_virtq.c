@@ -51,6 +51,7 @@ static void device_scribbles(void)
   uint8_t fill = fuzz_u8();
   len = len < VIRTQ_RING_BYTES(model.size) - at ? len : VIRTQ_RING_BYTES(model.size) - at;
   memset(model.ring + at, fill, len);
+  model.scribbled = true;
 }
 
 static void device_acts(void)
@@ -139,6 +140,9 @@ static void step(void)
     break;
   case 12:
     model_reclaim_one();
+    break;
+  case 13:
+    model_refill(fuzz_below(MODEL_PIECES_MAX));
     break;
   default:
     device_acts();

@@ -24,12 +24,14 @@ used-id-range | virtq | virtio/virtq_split.c | id < vq->size ? vq->shadow[id].co
 used-id-in-flight | virtq | virtio/virtq_split.c | if (count == 0) { | if (count == 0 && id >= vq->size) {
 used-idx-jump | virtq | virtio/virtq_split.c | (uint16_t)(seen - vq->used_idx) > (uint16_t)(vq->published_idx - vq->used_idx) | false
 used-idx-again | virtq | virtio/virtq_split.c | vq->used_seen == idx && !look_for_used(vq) | !look_for_used(vq)
+refill-stale | virtq | virtio/virtq_split.c | if (first->token != *buffer) { | if (first->token == VIRTQ_NO_BUFFER) {
+refill-room | virtq | virtio/virtq_split.c | vq->num_free < count ? vq->num_free : count | count
 event-index | virtq | virtio/virtq_split.c | (uint16_t)(new - event - 1u) < (uint16_t)(new - old) | event == (uint16_t)(new - 1u)
 net-used-id-range | virtio_net | virtio/virtq_split.c | id < vq->size ? vq->shadow[id].count : 0 | vq->shadow[id].count
 net-used-id-in-flight | virtio_net | virtio/virtq_split.c | if (count == 0) { | if (count == 0 && id >= vq->size) {
-rx-len-above | virtio_net | virtio/virtio_net.c | done.len >= least && done.len <= most | done.len >= least
-rx-len-below | virtio_net | virtio/virtio_net.c | done.len >= least && done.len <= most | done.len <= most
-rx-more-len | virtio_net | virtio/virtio_net.c | if (done.len <= virtio_net_hdr_bytes(net) + virtio_net_rx_frame_max(net)) | if (true)
+rx-len-above | virtio_net | virtio/virtio_net.c | done.len > net->rx_pool.len | false
+rx-len-below | virtio_net | virtio/virtio_net.c | done.len < header_bytes + VIRTIO_NET_ETH_HDR_BYTES | false
+rx-more-len | virtio_net | virtio/virtio_net.c | if (done.len <= net->rx_pool.len) | if (true)
 num-buffers | virtio_net | port/virtioif_rx.c | rx->len == 0 || rx->buffers - 1u >= most_buffers(vif) | rx->len == 0
 frame-64k | virtio_net | port/virtioif_rx.c | rx->len == 0 || part->len > 0xffffu - RX_COPY_PAD | rx->len == 0
 rx-input-leak | virtio_net | port/virtioif_rx.c | if (virtioif_csum_input(vif, p, offload) != ERR_OK) { | if (virtioif_csum_input(vif, p, offload) != ERR_OK && false) {
@@ -41,7 +43,7 @@ run-abandon | virtio_net | port/virtioif_recover.c | virtioif_tso_abandon(vif); 
 reset-forever | config | virtio/virtio.c | reads < VIRTIO_WAIT_READS | true
 config-forever | config | virtio/virtio.c | reads < CONFIG_READS | true
 queue-size | config | virtio/virtio_net.c | while (size > max) { | while (size > max && false) {
-mtu-range | config | virtio/virtio_net.c | mtu >= VIRTIO_NET_MTU_MIN && VIRTIO_NET_ETH_HDR_BYTES + mtu <= virtio_net_rx_frame_max(net) | mtu >= VIRTIO_NET_MTU_MIN
+mtu-range | config | virtio/virtio_net.c | mtu >= VIRTIO_NET_MTU_MIN && mtu <= most | mtu >= VIRTIO_NET_MTU_MIN
 mac-group | config | virtio/virtio_net.c | any != 0 && (net->mac[0] & 1u) == 0 | any != 0
 feature-rules | config | virtio/virtio.c | accepted &= ~rules[i].feature; | (void)accepted;
 MUTANTS

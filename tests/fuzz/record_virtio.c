@@ -9,6 +9,7 @@
 #include "sim_hal.h"
 #include "virtio/virtio_mmio.h"
 #include "virtio/virtio_net.h"
+#include "virtq_model.h"
 
 /*
  * Registers. The sizes come before the first answer, but are known only after the probe, so all
@@ -88,6 +89,22 @@ WRAP(int, virtq_add, struct virtq *vq, const struct virtq_sg *sg, unsigned out, 
   return __real_virtq_add(vq, sg, out, in, token);
 }
 
+WRAP(unsigned, virtq_refill, struct virtq *vq, const struct virtq_pool *pool,
+     const uint16_t *buffers, unsigned count)
+{
+  for (unsigned left = is_followed(vq) ? count : 0; left > 0;) {
+    unsigned most = MODEL_PIECES_MAX - 1;
+    unsigned some = left < most ? left : most;
+    op(13);
+    record_u8(RECORD_VIRTQ, some);
+    for (unsigned i = 0; i < some; i++) {
+      record_u8(RECORD_VIRTQ, buffers[left - some + i]);
+    }
+    left -= some;
+  }
+  return __real_virtq_refill(vq, pool, buffers, count);
+}
+
 WRAP(int, virtq_add_indirect, struct virtq *vq, void *table, const struct virtq_sg *sg,
      unsigned out, uint16_t token)
 {
@@ -147,11 +164,11 @@ WRAP(bool, virtq_reclaim, struct virtq *vq, uint16_t *token)
   return __real_virtq_reclaim(vq, token);
 }
 
-/* The device of fuzz_virtq.c: op 13, then what it does. */
+/* The device of fuzz_virtq.c: op 14, then what it does. */
 
 WRAP(void, sim_ring_use, struct sim_ring *ring, uint16_t head, uint32_t len)
 {
-  op(13);
+  op(14);
   op(0);
   op(0);
   op(len);

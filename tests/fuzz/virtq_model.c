@@ -96,8 +96,61 @@ static void check_table(uint16_t head, const uint8_t *table, const struct virtq_
   }
 }
 
+/* What was added is in flight. */
+static void note_added(uint16_t head, uint16_t token, unsigned count)
+{
+  model.token[head] = token;
+  model.count[head] = (uint16_t)count;
+  model.free -= count;
+  model.in_flight++;
+  model.added++;
+  if (model.held < MODEL_SIZE_MAX) {
+    model.heads[model.held++] = head;
+  }
+}
+
+/* Where the next buffer that the model notes was put. */
+static uint16_t added_head(void)
+{
+  return avail()[2 + (model.added & (model.size - 1u))];
+}
+
+void model_refill(unsigned count)
+{
+  static uint8_t data[MODEL_POOL_BUFFERS * 64];
+  const struct virtq_pool pool = {.base = data, .stride = 64, .len = 60};
+  uint16_t buffers[MODEL_PIECES_MAX];
+
+  if (model.kind == MODEL_PIECES) {
+    model_add(0, 1, false);
+    return;
+  }
+  model.kind = MODEL_POOL;
+  for (unsigned i = 0; i < count; i++) {
+    buffers[i] = (uint16_t)fuzz_below(MODEL_POOL_BUFFERS);
+  }
+  unsigned left = virtq_refill(&model.vq, &pool, buffers, count);
+  FUZZ_CHECK(left == (count > model.free ? count - model.free : 0));
+  for (; count > left; count--) {
+    uint16_t head = added_head();
+    uint16_t buffer = buffers[count - 1];
+    FUZZ_CHECK(head < model.size && model.owner[head] == NONE);
+    model.owner[head] = head;
+    if (!model.scribbled) {
+      struct virtq_sg piece = {data + (size_t)64 * buffer, 60};
+      check_desc(&descs()[head], &piece, FLAG_WRITE);
+    }
+    note_added(head, buffer, 1);
+  }
+}
+
 void model_add(unsigned out, unsigned in, bool indirect)
 {
+  if (model.kind == MODEL_POOL) {
+    model_refill(1);
+    return;
+  }
+  model.kind = MODEL_PIECES;
   static uint8_t data[MODEL_PIECES_MAX];
   struct virtq_sg sg[MODEL_PIECES_MAX];
   unsigned count = indirect ? 1 : out + in;
@@ -111,20 +164,13 @@ void model_add(unsigned out, unsigned in, bool indirect)
                      : virtq_add(&model.vq, sg, out, in, token);
   FUZZ_CHECK(err == (count <= model.free ? VIRTIO_OK : VIRTIO_ERR_FULL));
   if (err == VIRTIO_OK) {
-    uint16_t head = avail()[2 + (model.added & (model.size - 1u))];
+    uint16_t head = added_head();
     if (indirect) {
       check_table(head, table, sg, out);
     } else {
       check_chain(head, sg, out, in);
     }
-    model.token[head] = token;
-    model.count[head] = (uint16_t)count;
-    model.free -= count;
-    model.in_flight++;
-    model.added++;
-    if (model.held < MODEL_SIZE_MAX) {
-      model.heads[model.held++] = head;
-    }
+    note_added(head, token, count);
   }
   free(table);
 }
@@ -155,21 +201,28 @@ void model_kick(void)
   FUZZ_CHECK(wanted == expected);
 }
 
+/* A buffer is not in flight any more. Its descriptors are not to be used again. */
 static void forget(uint16_t head)
+{
+  for (unsigned i = 0; i < model.held; i++) {
+    if (model.heads[i] == head) {
+      model.heads[i--] = model.heads[--model.held];
+    }
+  }
+  model.count[head] = 0;
+  model.in_flight--;
+}
+
+/* A buffer came back, and its descriptors are free. */
+static void note_taken(uint16_t head)
 {
   for (unsigned i = 0; i < model.size; i++) {
     if (model.owner[i] == head) {
       model.owner[i] = NONE;
     }
   }
-  for (unsigned i = 0; i < model.held; i++) {
-    if (model.heads[i] == head) {
-      model.heads[i--] = model.heads[--model.held];
-    }
-  }
   model.free += model.count[head];
-  model.count[head] = 0;
-  model.in_flight--;
+  forget(head);
 }
 
 /* What is known before the call: 1 if an entry may be taken. */
@@ -204,7 +257,7 @@ void model_take(void)
       expected = VIRTIO_ERR_DEVICE;
     } else {
       FUZZ_CHECK(got == 1 && done.token == model.token[elem[0]] && done.len == elem[1]);
-      forget((uint16_t)elem[0]);
+      note_taken((uint16_t)elem[0]);
       model.used++;
     }
   }
@@ -238,7 +291,7 @@ void model_reclaim_one(void)
   }
   for (uint16_t head = 0; head < model.size; head++) {
     if (model.count[head] != 0 && model.token[head] == token) {
-      /* Which of several with one token it was, the descriptors it freed tell. */
+      /* Which of several with one token it was, the driver's notes tell. */
       if (model.vq.shadow[head].count == 0) {
         forget(head);
         model.seen = ++model.used;
@@ -284,18 +337,17 @@ void model_check(void)
   FUZZ_CHECK(model.vq.broken == model.broken);
 }
 
-/* Everything comes back, and the free list is as good as new. */
+/* Every free descriptor can be had, and everything comes back. */
 void model_end(void)
 {
+  for (unsigned i = model.free + 1; i > 0; i--) {
+    model_add(1, 0, false);
+  }
+  FUZZ_CHECK(model.free == 0);
   while (model.in_flight > 0) {
     model_reclaim_one();
   }
   model_reclaim_one();
-  FUZZ_CHECK(model.free == model.size);
-  for (unsigned i = 0; i <= model.size; i++) {
-    model_add(1, 0, false);
-  }
-  FUZZ_CHECK(model.free == 0);
   free(model.vq.shadow);
   free(model.ring);
 }

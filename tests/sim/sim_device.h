@@ -373,7 +373,8 @@ uint16_t sim_posted_head(struct sim_device *dev, unsigned queue, unsigned n);
 /** Write any value to the used ring's flags and avail_event. */
 void sim_lie_suppression(struct sim_device *dev, unsigned queue, uint16_t flags, uint16_t event);
 
-/** Overwrite what only the driver may write: descriptors and available ring. */
+/** Overwrite what only the driver may write, descriptors and available ring; see
+ * sim_ring_scribble(). */
 void sim_scribble(struct sim_device *dev, unsigned queue);
 
 /** Raise interrupt causes out of the blue; 0 does nothing but count an interrupt. */
@@ -450,7 +451,8 @@ void sim_ring_check(struct sim_ring *ring);
 void sim_ring_lie_used(struct sim_ring *ring, uint32_t id, uint32_t len);
 void sim_ring_lie_idx(struct sim_ring *ring, uint16_t idx);
 
-/** Overwrite descriptors and available ring; from then on they are not compared any more. */
+/** Overwrite descriptors and available ring; from then on they are not compared any more. The
+ * device goes by what it read from a descriptor before, until the driver writes it again. */
 void sim_ring_scribble(struct sim_ring *ring);
 
 /*

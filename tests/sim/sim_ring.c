@@ -18,7 +18,7 @@
 
 /* Available ring: flags, idx, ring[size], used_event. Used ring: flags, idx, ring[size] of 8 bytes,
  * avail_event. */
-enum { RING_HEAD = 4, AVAIL_SLOT = 2, USED_SLOT = 8 };
+enum { RING_HEAD = 4, AVAIL_SLOT = 2, USED_SLOT = 8, SCRIBBLE = 0xff };
 
 static struct sim_ring *rings;
 
@@ -232,7 +232,18 @@ static bool ring_breach(struct sim_ring *ring, const char *id, const char *what,
   return false;
 }
 
-/* Copy one descriptor that becomes part of a buffer. */
+/* Whether the device wrote over a descriptor and the driver has not written it since. */
+static bool is_spoilt(const struct sim_ring *ring, const uint8_t *desc)
+{
+  bool spoilt = ring->scribbled;
+  for (unsigned i = 0; i < SIM_DESC_BYTES; i++) {
+    spoilt = spoilt && desc[i] == SCRIBBLE;
+  }
+  return spoilt;
+}
+
+/* Copy one descriptor that becomes part of a buffer. The driver need not write it again if it is
+ * to say the same, so what the device itself spoilt it has to remember. */
 static bool own_descriptor(struct sim_ring *ring, uint16_t head, uint16_t n)
 {
   if (n >= ring->size) {
@@ -253,7 +264,9 @@ static bool own_descriptor(struct sim_ring *ring, uint16_t head, uint16_t n)
     sim_breach("drv-updidx-1", "queue %u: no write barrier between descriptor %u and avail idx",
                ring->index, n);
   }
-  memcpy(ring->desc_copy + SIM_DESC_BYTES * (size_t)n, desc, SIM_DESC_BYTES);
+  if (!is_spoilt(ring, desc)) {
+    memcpy(ring->desc_copy + SIM_DESC_BYTES * (size_t)n, desc, SIM_DESC_BYTES);
+  }
   ring->owner[n] = (uint16_t)(head + 1u);
   return true;
 }
@@ -714,8 +727,8 @@ void sim_ring_scribble(struct sim_ring *ring)
 {
   sim_ring_scan(ring);
   ring->scribbled = true;
-  memset(ring->desc, 0xff, SIM_DESC_BYTES * (size_t)ring->size);
-  memset(ring->avail + RING_HEAD, 0xff, AVAIL_SLOT * (size_t)ring->size);
+  memset(ring->desc, SCRIBBLE, SIM_DESC_BYTES * (size_t)ring->size);
+  memset(ring->avail + RING_HEAD, SCRIBBLE, AVAIL_SLOT * (size_t)ring->size);
   sim_put16(ring->avail, 0xfffe, ring->native);
   sim_put16(ring->avail + 2, (uint16_t)(ring->seen_idx + 0x8001u), ring->native);
 }

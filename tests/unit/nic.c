@@ -40,11 +40,11 @@ void nic_init(struct nic *nic)
 
 void nic_start(struct nic *nic)
 {
+  uint16_t *buffers = support_alloc(nic->buffers * sizeof(*buffers), 2);
   for (uint16_t i = 0; i < nic->buffers; i++) {
-    if (virtio_net_rx_post(&nic->net, i) != VIRTIO_OK) {
-      break;
-    }
+    buffers[i] = (uint16_t)(nic->buffers - 1u - i);
   }
+  virtio_net_rx_post(&nic->net, buffers, nic->buffers);
   virtio_net_start(&nic->net);
 }
 
@@ -63,7 +63,7 @@ void nic_expect_frame(struct nic *nic, const void *frame, size_t len)
   assert_int_equal(virtio_net_rx_take(&nic->net, &rx), 1);
   assert_int_equal(rx.len, len);
   assert_memory_equal(rx.data, frame, len);
-  assert_int_equal(virtio_net_rx_post(&nic->net, rx.buffer), VIRTIO_OK);
+  assert_int_equal(virtio_net_rx_post(&nic->net, &rx.buffer, 1), 0);
   virtio_net_kick(&nic->net, &nic->net.rx);
 }
 

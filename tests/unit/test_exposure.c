@@ -163,7 +163,7 @@ static void what_lwip_holds_is_not_cleared_by_a_reset(void **state)
 {
   (void)state;
   struct host *host = host_live(HOST_MODERN);
-  u8_t *rx_mem = host->vif.net.rx_mem;
+  u8_t *rx_mem = host->vif.net.rx_pool.base;
   rx_mem[100] = 0x77;
   virtioif_reset(&host->netif);
   host_run(host);

@@ -14,11 +14,10 @@
 enum { FRAMES = 5000, RESETS = 30000, USED_ELEM_BYTES = 8, USED_LEN_AT = 4 + 4 };
 
 struct scribbler {
-  uint8_t *rx_mem;
-  size_t rx_bytes;
+  struct virtq_pool rx_pool;
+  unsigned rx_buffers;
   uint8_t *used; /* the used ring */
   unsigned used_size;
-  unsigned offset; /* of struct virtio_net_hdr in each buffer */
   bool stop;
 };
 
@@ -35,10 +34,10 @@ static void *scribble(void *arg)
   uint32_t state = 1;
   while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED)) {
     uint32_t random = next_random(&state);
-    size_t buffer = random % (s->rx_bytes / VIRTIOIF_RX_BUF_BYTES) * VIRTIOIF_RX_BUF_BYTES;
+    uint8_t *hdr = s->rx_pool.base + random % s->rx_buffers * s->rx_pool.stride;
     size_t at = next_random(&state) % 80u;
     uint8_t value = (uint8_t)(random % 2 != 0 ? random >> 4 : random >> 4 & 3u);
-    __atomic_store_n(&s->rx_mem[buffer + s->offset + at], value, __ATOMIC_RELAXED);
+    __atomic_store_n(&hdr[at], value, __ATOMIC_RELAXED);
     uint8_t *len = s->used + USED_LEN_AT + random % s->used_size * USED_ELEM_BYTES;
     uint32_t lie = random % 3 != 0 ? random % 2200u : random * 77u;
     __atomic_store_n((uint32_t *)(void *)len, lie, __ATOMIC_RELAXED);
@@ -53,9 +52,10 @@ static err_t swallow(struct pbuf *p, struct netif *netif)
   const struct virtioif *vif = netif->state;
   unsigned len = 0;
   for (const struct pbuf *q = p; q != NULL; q = q->next) {
-    uintptr_t at = (uintptr_t)q->payload - (uintptr_t)vif->net.rx_mem;
+    const struct virtq_pool *pool = &vif->net.rx_pool;
+    uintptr_t at = (uintptr_t)q->payload - (uintptr_t)pool->base;
     if ((q->flags & PBUF_FLAG_IS_CUSTOM) != 0) {
-      assert_in_range(at % VIRTIOIF_RX_BUF_BYTES + q->len, 1, VIRTIOIF_RX_BUF_BYTES);
+      assert_in_range(at % pool->stride + q->len, 1, pool->len);
     }
     len += q->len;
   }
@@ -74,11 +74,10 @@ static struct host *host_attacked(struct scribbler *s, uint64_t features, bool c
   host_configure(host);
   host_run(host);
   *s = (struct scribbler){
-      .rx_mem = host->vif.net.rx_mem,
-      .rx_bytes = 32 * VIRTIOIF_RX_BUF_BYTES,
+      .rx_pool = host->vif.net.rx_pool,
+      .rx_buffers = 32,
       .used = (uint8_t *)host->vif.net.rx.used,
       .used_size = 16,
-      .offset = VIRTIO_NET_RX_FRAME_OFFSET - VIRTIO_NET_HDR_BYTES_MAX,
   };
   return host;
 }

@@ -54,8 +54,8 @@ static struct host *host_keeping(enum host_kind kind)
 static bool is_in_place(const struct host *host, const struct pbuf *p)
 {
   const u8_t *payload = p->payload;
-  return payload >= host->vif.net.rx_mem &&
-         payload < host->vif.net.rx_mem + host->memory.rx_buffers * VIRTIOIF_RX_BUF_BYTES;
+  const struct virtq_pool *pool = &host->vif.net.rx_pool;
+  return payload >= pool->base && payload < pool->base + host->memory.rx_buffers * pool->stride;
 }
 
 static void expect_usage(struct host *host, unsigned free, unsigned posted, unsigned held)
@@ -172,7 +172,8 @@ static void with_copy_all_lwip_never_sees_device_memory(void **state)
     assert_int_equal(kept_count, 1);
     assert_false(is_in_place(host, kept[0]));
     /* What the device writes afterwards changes nothing. */
-    memset(host->vif.net.rx_mem, 0xee, 32 * VIRTIOIF_RX_BUF_BYTES);
+    const struct virtq_pool *pool = &host->vif.net.rx_pool;
+    memset(pool->base, 0xee, 31 * pool->stride + pool->len);
     u8_t bytes[FRAME_MAX];
     assert_int_equal(pbuf_copy_partial(kept[0], bytes, (u16_t)len, 0), len);
     assert_memory_equal(bytes, frame.bytes, len);

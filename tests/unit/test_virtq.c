@@ -373,6 +373,155 @@ static void buffers_come_back_in_any_order_with_any_chains(void **state)
   }
 }
 
+/*
+ * Buffers of a pool
+ */
+
+enum { POOL_STRIDE = 48, POOL_LEN = 40, POOL_BUFFERS = 40 };
+
+static struct virtq_pool pool_of(unsigned buffers)
+{
+  return (struct virtq_pool){.base = support_alloc((size_t)buffers * POOL_STRIDE, 16),
+                             .stride = POOL_STRIDE,
+                             .len = POOL_LEN};
+}
+
+/* What the device is shown next is this buffer, and nothing else of the pool. */
+static uint16_t expect_pool_buffer(struct rig *rig, const struct virtq_pool *pool, unsigned number)
+{
+  struct sim_buffer buffer;
+  assert_true(sim_ring_take(rig->ring, &buffer));
+  assert_int_equal(buffer.pieces, 1);
+  check_desc(rig, buffer.head, pool->base + (size_t)number * POOL_STRIDE, POOL_LEN, FLAG_WRITE, 0);
+  return buffer.head;
+}
+
+static void a_pools_buffers_go_from_the_last_to_the_first_and_come_back_by_number(void **state)
+{
+  (void)state;
+  static const uint16_t numbers[] = {3, 0, 39, 17, 8};
+  struct rig *rig = rig_of(8);
+  struct virtq_pool pool = pool_of(POOL_BUFFERS);
+  assert_int_equal(virtq_refill(&rig->vq, &pool, numbers, COUNT(numbers)), 0);
+  assert_int_equal(sim_ring_available(rig->ring), 0); /* not published yet */
+  assert_int_equal(virtq_in_flight(&rig->vq), COUNT(numbers));
+  kick_if_wanted(rig);
+  for (size_t i = COUNT(numbers); i-- > 0;) {
+    sim_ring_use(rig->ring, expect_pool_buffer(rig, &pool, numbers[i]), 7);
+    expect_token(rig, numbers[i]);
+  }
+  assert_int_equal(rig->vq.num_free, 8);
+}
+
+static void what_of_a_pool_does_not_fit_is_left_at_the_start(void **state)
+{
+  (void)state;
+  for (uint16_t size = 1; size <= 64; size *= 2) {
+    for (unsigned count = 0; count <= size + 3u; count++) {
+      struct rig *rig = rig_of(size);
+      struct virtq_pool pool = pool_of(size + 3u);
+      uint16_t numbers[67];
+      for (uint16_t i = 0; i < count; i++) {
+        numbers[i] = i;
+      }
+      unsigned left = count > size ? count - size : 0;
+      assert_int_equal(virtq_refill(&rig->vq, &pool, numbers, count), left);
+      kick_if_wanted(rig);
+      assert_int_equal(sim_ring_available(rig->ring), count - left);
+      for (unsigned i = count; i-- > left;) {
+        expect_pool_buffer(rig, &pool, i);
+      }
+      assert_int_equal(virtq_refill(&rig->vq, &pool, numbers, left), count > size ? left : 0);
+    }
+  }
+}
+
+/* Whatever pairs of descriptor and buffer there were before. */
+static void any_buffer_of_a_pool_may_follow_any_other(void **state)
+{
+  (void)state;
+  uint32_t random = 3;
+  for (uint16_t size = 1; size <= 32; size *= 2) {
+    struct rig *rig = rig_of(size);
+    struct virtq_pool pool = pool_of(POOL_BUFFERS);
+    uint16_t heads[32];
+    uint16_t posted[32];
+    uint16_t free[POOL_BUFFERS];
+    unsigned in_flight = 0;
+    unsigned frees = POOL_BUFFERS;
+    for (uint16_t i = 0; i < POOL_BUFFERS; i++) {
+      free[i] = i;
+    }
+    for (unsigned step = 0; step < 3000; step++) {
+      unsigned n = next_random(&random) % frees;
+      uint16_t swapped = free[n];
+      free[n] = free[frees - 1];
+      free[frees - 1] = swapped;
+      unsigned offered = next_random(&random) % 4;
+      unsigned left = virtq_refill(&rig->vq, &pool, free + frees - offered, offered);
+      kick_if_wanted(rig);
+      for (; offered > left; offered--) {
+        posted[in_flight] = free[--frees];
+        heads[in_flight] = expect_pool_buffer(rig, &pool, posted[in_flight]);
+        in_flight++;
+      }
+      assert_int_equal(left != 0, left != 0 && in_flight == size);
+      for (unsigned back = next_random(&random) % 4; back > 0 && in_flight > 0; back--) {
+        n = next_random(&random) % in_flight;
+        sim_ring_use(rig->ring, heads[n], 0);
+        expect_token(rig, posted[n]);
+        free[frees++] = posted[n];
+        heads[n] = heads[--in_flight];
+        posted[n] = posted[in_flight];
+      }
+    }
+  }
+}
+
+/* The descriptor's memory is the device's to read: what is there says whether it was written. */
+static void a_descriptor_is_written_only_for_another_buffer(void **state)
+{
+  (void)state;
+  struct rig *rig = rig_of(2);
+  struct virtq_pool pool = pool_of(POOL_BUFFERS);
+  static const uint16_t numbers[] = {5, 6};
+  uint8_t *len = rig->mem + 8;
+  assert_int_equal(virtq_refill(&rig->vq, &pool, numbers, 1), 0);
+  kick_if_wanted(rig);
+  for (unsigned lap = 0; lap < 4; lap++) {
+    assert_int_equal(expect_pool_buffer(rig, &pool, 5), 0);
+    sim_ring_use(rig->ring, 0, 0);
+    expect_token(rig, 5);
+    *len = 0; /* a write would put it right */
+    assert_int_equal(virtq_refill(&rig->vq, &pool, numbers, 1), 0);
+    assert_int_equal(*len, 0);
+    *len = POOL_LEN;
+    kick_if_wanted(rig);
+  }
+  assert_int_equal(expect_pool_buffer(rig, &pool, 5), 0);
+  sim_ring_use(rig->ring, 0, 0);
+  expect_token(rig, 5);
+  *len = 0;
+  assert_int_equal(virtq_refill(&rig->vq, &pool, numbers + 1, 1), 0);
+  kick_if_wanted(rig);
+  assert_int_equal(expect_pool_buffer(rig, &pool, 6), 0);
+}
+
+static void a_queue_made_anew_writes_its_descriptors_again(void **state)
+{
+  (void)state;
+  struct rig *rig = rig_of(4);
+  struct virtq_pool pool = pool_of(POOL_BUFFERS);
+  static const uint16_t numbers[] = {0, 1, 2, 3};
+  assert_int_equal(virtq_refill(&rig->vq, &pool, numbers, 4), 0);
+  virtq_init(&rig->vq, &rig->params); /* which clears the descriptor table */
+  assert_int_equal(virtq_refill(&rig->vq, &pool, numbers, 4), 0);
+  virtq_publish(&rig->vq);
+  for (unsigned i = 4; i-- > 0;) {
+    expect_pool_buffer(rig, &pool, i);
+  }
+}
+
 static void indices_run_over_65535(void **state)
 {
   (void)state;
@@ -859,7 +1008,7 @@ static void a_ring_works_again_after_it_was_made_anew(void **state)
   }
 }
 
-static void reclaim_takes_chains_apart_and_leaves_the_rest(void **state)
+static void reclaim_gives_each_chain_back_once(void **state)
 {
   (void)state;
   struct rig *rig = rig_of(8);
@@ -871,7 +1020,7 @@ static void reclaim_takes_chains_apart_and_leaves_the_rest(void **state)
     sum += token;
   }
   assert_int_equal(sum, 23);
-  assert_int_equal(rig->vq.num_free, 8);
+  assert_int_equal(virtq_in_flight(&rig->vq), 0);
 }
 
 static void what_the_device_writes_over_the_rings_is_never_read(void **state)
@@ -954,6 +1103,11 @@ int main(void)
       TEST(chains_of_every_length_up_to_the_ring_are_taken),
       TEST(the_device_sees_nothing_before_it_is_published),
       TEST(buffers_come_back_in_any_order_with_any_chains),
+      TEST(a_pools_buffers_go_from_the_last_to_the_first_and_come_back_by_number),
+      TEST(what_of_a_pool_does_not_fit_is_left_at_the_start),
+      TEST(any_buffer_of_a_pool_may_follow_any_other),
+      TEST(a_descriptor_is_written_only_for_another_buffer),
+      TEST(a_queue_made_anew_writes_its_descriptors_again),
       TEST(indices_run_over_65535),
       TEST(used_buffers_that_come_while_taking_are_taken_too),
       TEST(the_length_is_passed_on_as_the_device_says),
@@ -981,7 +1135,7 @@ int main(void)
       TEST(an_index_ahead_of_its_entries_does_no_harm),
       TEST(a_broken_ring_gives_everything_back_after_a_reset),
       TEST(a_ring_works_again_after_it_was_made_anew),
-      TEST(reclaim_takes_chains_apart_and_leaves_the_rest),
+      TEST(reclaim_gives_each_chain_back_once),
       TEST(what_the_device_writes_over_the_rings_is_never_read),
       TEST(garbage_in_the_suppression_fields_decides_kicks_and_no_more),
       TEST(byte_order_is_little_or_the_cpus_own),

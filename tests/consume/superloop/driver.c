@@ -36,7 +36,8 @@ bool mirror_start(uintptr_t base)
       virtio_net_init(&net, &params) != VIRTIO_OK) {
     return false;
   }
-  for (uint16_t i = 0; i < QUEUE && virtio_net_rx_post(&net, i) == VIRTIO_OK; i++) {
+  for (uint16_t i = 0; i < QUEUE; i++) {
+    (void)virtio_net_rx_post(&net, &i, 1);
   }
   virtio_net_start(&net);
   return true;
@@ -60,11 +61,11 @@ bool mirror_poll(void)
   int got;
 
   while ((got = virtio_net_tx_take(&net, &sent)) == 1) {
-    (void)virtio_net_rx_post(&net, sent);
+    (void)virtio_net_rx_post(&net, &sent, 1);
   }
   while (got == 0 && (got = virtio_net_rx_take(&net, &rx)) == 1) {
     if (rx.len == 0 || !send_back(&rx)) {
-      (void)virtio_net_rx_post(&net, rx.buffer);
+      (void)virtio_net_rx_post(&net, &rx.buffer, 1);
     }
     got = 0;
   }

@@ -128,8 +128,7 @@ struct virtio_net {
   struct virtio_device *dev; /**< The device below. */
   struct virtq rx;           /**< receiveq1 */
   struct virtq tx;           /**< transmitq1 */
-  uint8_t *rx_mem;           /**< Receive buffer 0. */
-  uint16_t rx_buf_bytes;     /**< Bytes of a receive buffer. */
+  struct virtq_pool rx_pool; /**< The receive buffers, each from the header on. */
   uint8_t hdr_bytes;         /**< Length of struct virtio_net_hdr as negotiated: 10 or 12. */
   bool header_apart;         /**< Legacy framing: the header needs a descriptor of its own. */
   bool rx_sums;              /**< What a received header says of checksums counts. */
@@ -151,7 +150,7 @@ static inline uint32_t virtio_net_hdr_bytes(const struct virtio_net *net)
 /** Length in bytes of the longest frame that one receive buffer holds. */
 static inline uint32_t virtio_net_rx_frame_max(const struct virtio_net *net)
 {
-  return net->rx_buf_bytes - VIRTIO_NET_RX_FRAME_OFFSET;
+  return net->rx_pool.len - virtio_net_hdr_bytes(net);
 }
 
 /** True if the header needs a descriptor of its own. Never without the legacy interface. */
@@ -164,11 +163,12 @@ static inline bool virtio_net_header_is_apart(const struct virtio_net *net)
 struct virtio_net_rx {
   uint16_t buffer;  /**< Which receive buffer: the caller's again. */
   uint16_t buffers; /**< How many buffers the frame takes, this one included; 1 unless
-                         VIRTIO_NET_F_MRG_RXBUF was negotiated. Not checked. */
+                         VIRTIO_NET_F_MRG_RXBUF was negotiated. Not checked; set if len is not 0. */
   uint8_t *data;    /**< First byte of the frame, or of its continuation. */
   uint16_t len;     /**< Bytes of the frame in this buffer; 0 if the buffer is bad. */
-  struct virtio_net_offload offload; /**< What the header says, not checked, if len is not 0; flags
-                                        are 0 unless VIRTIO_NET_F_GUEST_CSUM was negotiated. */
+  struct virtio_net_offload
+      offload; /**< What the header says, not checked; set if len is not 0.
+                  flags are 0 unless VIRTIO_NET_F_GUEST_CSUM was negotiated. */
 };
 
 /**
@@ -189,13 +189,15 @@ int virtio_net_init(struct virtio_net *net, const struct virtio_net_params *para
 void virtio_net_start(struct virtio_net *net);
 
 /**
- * Give the device one receive buffer to fill. It sees it at the next virtio_net_kick().
+ * Give the device receive buffers to fill, as many as the queue takes. It sees them at the next
+ * virtio_net_kick().
  *
- * @param net    an initialized device
- * @param buffer its number; not posted already
- * @return VIRTIO_OK, or VIRTIO_ERR_FULL if the queue holds no more
+ * @param net     an initialized device
+ * @param buffers their numbers, below 65535 and not posted already; the last one is posted first
+ * @param count   how many there are
+ * @return how many the queue did not take: those at the start of buffers
  */
-int virtio_net_rx_post(struct virtio_net *net, uint16_t buffer);
+unsigned virtio_net_rx_post(struct virtio_net *net, const uint16_t *buffers, unsigned count);
 
 /**
  * Take the next receive buffer, in which a frame starts, with the header stripped.

@@ -58,7 +58,7 @@ struct virtq_sg {
 struct virtq_shadow {
   uint16_t next;   /**< Next descriptor of the chain, or of the free list. */
   uint16_t count;  /**< Descriptors in the chain if this heads one in flight, else 0. */
-  uint16_t token;  /**< The caller's name for the buffer. */
+  uint16_t token;  /**< The caller's name for the buffer, or for the last one. */
   uint16_t unused; /**< Makes an element 8 bytes long, so that indexing is a shift. */
 };
 
@@ -124,16 +124,31 @@ struct virtq_placement virtq_placement(const struct virtq *vq);
 int virtq_add(struct virtq *vq, const struct virtq_sg *sg, unsigned out, unsigned in,
               uint16_t token);
 
+/** Device-writable buffers of one size, at regular distances. */
+struct virtq_pool {
+  uint8_t *base;   /**< First byte of buffer 0. */
+  uint32_t stride; /**< Bytes from one buffer to the next. */
+  uint32_t len;    /**< Bytes of each that the device may write, at least 1. */
+};
+
+/** What no buffer of a pool has for a number. */
+#define VIRTQ_NO_BUFFER 0xffffu
+
 /**
- * Add one buffer in one piece: the quick way for what virtq_add() does, too.
+ * Add buffers of a pool in one piece each, as many as there is room for: the quick way to keep a
+ * receive queue filled. virtq_take() returns a buffer's number as its token.
  *
- * @param vq    the queue
- * @param piece the buffer
- * @param in    true if the device is to write it, false if it is to read it
- * @param token any number, returned by virtq_take()
- * @return as virtq_add()
+ * A descriptor that says already what it is to say, from the last time, is not written again. So
+ * the queue is given the buffers of this one pool from virtq_init() on, and nothing else.
+ *
+ * @param vq      the queue
+ * @param pool    where the buffers are
+ * @param buffers the numbers of some, below VIRTQ_NO_BUFFER; the last one is added first
+ * @param count   how many there are
+ * @return how many there was no room for: those at the start of buffers
  */
-int virtq_add_one(struct virtq *vq, struct virtq_sg piece, bool in, uint16_t token);
+unsigned virtq_refill(struct virtq *vq, const struct virtq_pool *pool, const uint16_t *buffers,
+                      unsigned count);
 
 /** Bytes of device-visible memory for an indirect table of entries descriptors. */
 #define VIRTQ_TABLE_BYTES(entries) (16u * (entries))
@@ -201,7 +216,8 @@ void virtq_disarm(struct virtq *vq);
 /**
  * Take back a buffer that is still in flight, in no particular order.
  *
- * Only after the device was reset: "Device Cleanup".
+ * Only after the device was reset: "Device Cleanup". Before anything can be added again,
+ * virtq_init() makes the queue anew.
  *
  * @param vq    the queue
  * @param token the buffer's token, if there is one
