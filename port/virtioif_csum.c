@@ -7,9 +7,9 @@
  *
  * In: with VIRTIO_NET_F_GUEST_CSUM the device says of a frame that its sum is good, or not there
  * yet but the data good. lwIP's checks are a property of the interface, not of a packet, so they
- * are switched for the length of one input call: off for such a frame, on for the others, and on
- * for fragments, whose datagram is checked when it is whole. Between frames TCP is not checked,
- * because what lwIP loops back to itself carries no sum either.
+ * are switched frame by frame: off for such a frame, on for the others, and on for fragments, whose
+ * datagram is checked when it is whole. Behind the last frame of a poll TCP is not checked, because
+ * what lwIP loops back to itself carries no sum either.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -316,8 +316,7 @@ static bool may_be_icmp6(const struct pbuf *p)
   return type != PP_HTONS(ETHTYPE_IPV6) || (next != IP6_NEXTH_TCP && next != IP6_NEXTH_UDP);
 }
 
-/* Hand lwIP a frame that the device does not vouch for: not just plain TCP and UDP. */
-static err_t input_any(struct netif *netif, struct pbuf *p)
+err_t virtioif_csum_input_any(struct netif *netif, struct pbuf *p)
 {
   bool mend = may_be_icmp6(p);
   err_t err = netif->input(p, netif);
@@ -382,25 +381,20 @@ void virtioif_csum_init(struct virtioif *vif)
   NETIF_SET_CHECKSUM_CTRL(vif->netif, flags);
 }
 
-/* Finish a sum that the sender left to the device, for a frame that goes further than to us. The
- * offsets are the device's word: what they point at has to be in the first pbuf. */
-static VIRTIO_COLD __attribute__((noinline)) void
-complete_sum(struct pbuf *p, const struct virtio_net_offload *offload)
-{
-  u32_t field = (u32_t)offload->csum_start + offload->csum_offset;
-  if (field + sizeof(u16_t) <= p->len) {
-    sum_in_place(p, offload->csum_start, (u16_t)field);
-  }
-}
-
 /* Whether the frame ends here, so that nobody else will look at its sum. */
 static bool is_to_us(const struct virtioif *vif, const struct pbuf *p)
 {
+#if VIRTIOIF_FORWARDS
   const u8_t *dest = (const u8_t *)p->payload;
   const u8_t *own = vif->netif->hwaddr;
 
   return get32(dest) == get32(own) && get16(dest + 4) == get16(own + 4) &&
          !virtioif_is_foreign(dest, p->len);
+#else
+  LWIP_UNUSED_ARG(vif);
+  LWIP_UNUSED_ARG(p);
+  return true;
+#endif
 }
 
 /* Whether the device's word on the sum covers the packet: TCP or UDP, and no fragment. What has a
@@ -420,38 +414,38 @@ static bool is_whole(const struct pbuf *p)
   return proto == IP_PROTO_TCP || proto == IP_PROTO_UDP;
 }
 
-/* Whether the device vouches for the sum. One that is yet to be filled in is so good only here. */
-static bool is_good(const struct virtioif *vif, struct pbuf *p,
-                    const struct virtio_net_offload *offload)
+/* Finish a sum that the sender left to the device, for a frame that may go further than to us. The
+ * offsets are the device's word: what they point at has to be in the first pbuf. With RSC_INFO they
+ * would be counts. */
+static VIRTIO_COLD __attribute__((noinline)) void
+complete_sum(struct pbuf *p, const struct virtio_net_offload *offload)
 {
-  /* With RSC_INFO, start and offset would be counts. */
   const u8_t meaning = VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_RSC_INFO;
-  bool good = is_whole(p);
+  u32_t field = (u32_t)offload->csum_start + offload->csum_offset;
+  bool is_offset = (offload->flags & meaning) == VIRTIO_NET_HDR_F_NEEDS_CSUM;
 
-  if (!(good && is_to_us(vif, p)) && (offload->flags & meaning) == VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-    complete_sum(p, offload);
+  if (is_offset && field + sizeof(u16_t) <= p->len) {
+    sum_in_place(p, offload->csum_start, (u16_t)field);
+  }
+}
+
+VIRTIO_HOT bool virtioif_csum_rx(const struct virtioif *vif, struct pbuf *p,
+                                 const struct virtio_net_offload *offload)
+{
+  const u8_t known = VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID;
+  bool told = (offload->flags & known) != 0;
+  bool good = told && is_whole(p);
+
+  NETIF_SET_CHECKSUM_CTRL(vif->netif, good ? vif->csum_good : vif->csum_check);
+  if (told && !(good && is_to_us(vif, p))) {
+    complete_sum(p, offload); /* one that is yet to be filled in is good only here */
   }
   return good;
 }
 
-VIRTIO_HOT err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
-                                     const struct virtio_net_offload *offload)
+void virtioif_csum_rx_end(const struct virtioif *vif)
 {
-  const u8_t known = VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID;
-  struct netif *netif = vif->netif;
-  bool good = (offload->flags & known) != 0 && is_good(vif, p, offload);
-
-  err_t err;
-
-  if (good) {
-    NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_good);
-    err = netif->input(p, netif);
-  } else {
-    NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_check);
-    err = input_any(netif, p);
-  }
-  NETIF_SET_CHECKSUM_CTRL(netif, vif->csum_rest);
-  return err;
+  NETIF_SET_CHECKSUM_CTRL(vif->netif, vif->csum_rest);
 }
 
 #else /* LWIP_CHECKSUM_CTRL_PER_NETIF */
@@ -465,13 +459,6 @@ u64_t virtioif_csum_features(const struct netif *netif)
 void virtioif_csum_init(struct virtioif *vif)
 {
   LWIP_UNUSED_ARG(vif);
-}
-
-VIRTIO_HOT err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
-                                     const struct virtio_net_offload *offload)
-{
-  LWIP_UNUSED_ARG(offload);
-  return input_any(vif->netif, p);
 }
 
 #endif /* LWIP_CHECKSUM_CTRL_PER_NETIF */

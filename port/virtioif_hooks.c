@@ -101,8 +101,9 @@ static struct virtioif *has_more(void)
 static bool will_be_taken(const struct tcp_pcb *pcb, const struct tcp_hdr *hdr,
                           const struct pbuf *p)
 {
-  return pcb->state == ESTABLISHED && hdr->seqno == pcb->rcv_nxt && p->tot_len > 0 &&
-         p->tot_len <= pcb->rcv_wnd && pcb->refused_data == NULL;
+  bool fits = p->tot_len - 1u < pcb->rcv_wnd; /* and is not empty */
+  return pcb->state == ESTABLISHED && hdr->seqno == pcb->rcv_nxt && fits &&
+         pcb->refused_data == NULL;
 }
 
 /* Whether the segment is ahead of what is due and ends behind the window. Nobody sends that who

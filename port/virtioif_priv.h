@@ -265,8 +265,30 @@ bool virtioif_csum_parse(const struct virtioif *vif, const struct pbuf *p,
 void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
                       const struct virtioif_packet *packet, struct virtio_net_offload *offload);
 
-/** Hand a received frame to lwIP with just those checks on that the device has not made. */
-err_t virtioif_csum_input(struct virtioif *vif, struct pbuf *p,
-                          const struct virtio_net_offload *offload);
+/** Switch on just those of lwIP's checks that the device has not made of a received frame, up to
+ * virtioif_csum_rx_end() behind the last frame of a poll. True: the device vouches for the frame,
+ * and that it is plain TCP or UDP. */
+#if LWIP_CHECKSUM_CTRL_PER_NETIF
+bool virtioif_csum_rx(const struct virtioif *vif, struct pbuf *p,
+                      const struct virtio_net_offload *offload);
+void virtioif_csum_rx_end(const struct virtioif *vif);
+#else
+static inline bool virtioif_csum_rx(const struct virtioif *vif, struct pbuf *p,
+                                    const struct virtio_net_offload *offload)
+{
+  LWIP_UNUSED_ARG(vif);
+  LWIP_UNUSED_ARG(p);
+  LWIP_UNUSED_ARG(offload);
+  return false;
+}
+
+static inline void virtioif_csum_rx_end(const struct virtioif *vif)
+{
+  LWIP_UNUSED_ARG(vif);
+}
+#endif
+
+/** Hand lwIP a frame that the device does not vouch for, which may tell of a path MTU. */
+err_t virtioif_csum_input_any(struct netif *netif, struct pbuf *p);
 
 #endif /* VIRTIOIF_PRIV_H */

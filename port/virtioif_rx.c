@@ -128,9 +128,17 @@ static VIRTIO_COLD void count_drop(struct virtioif *vif, u32_t *cause)
 static inline void deliver(struct virtioif *vif, struct pbuf *p,
                            const struct virtio_net_offload *offload)
 {
-  count_received(vif->netif, p);
+  struct netif *netif = vif->netif;
+  err_t err;
+
+  count_received(netif, p);
   vif->stats.rx_frames++;
-  if (virtioif_csum_input(vif, p, offload) != ERR_OK) {
+  if (virtioif_csum_rx(vif, p, offload)) {
+    err = netif->input(p, netif);
+  } else {
+    err = virtioif_csum_input_any(netif, p);
+  }
+  if (err != ERR_OK) {
     pbuf_free(p);
     count_drop(vif, &vif->stats.rx_drop_input);
   }
@@ -239,11 +247,15 @@ static VIRTIO_COLD struct pbuf *part_copy(struct virtioif *vif, struct pbuf *p)
   return copy;
 }
 
+/* Hand over the frame that is open, unless more of it is to come. */
 static void part_end(struct virtioif *vif)
 {
   struct virtioif_rx_part *part = &vif->rx_part;
   struct pbuf *p = part->first;
 
+  if (part->missing > 0) {
+    return;
+  }
   part->first = NULL;
   if (part->bad) {
     pbuf_free(p);
@@ -272,25 +284,40 @@ static u16_t most_buffers(const struct virtioif *vif)
   return LWIP_MIN(vif->net.rx.size, vif->memory->rx_buffers);
 }
 
-/* A buffer more of the frame that is open, or the first one of another. */
-static void receive_buffer(struct virtioif *vif, const struct virtio_net_rx *rx)
+/* The next buffer of the frame that is open. Returns what virtio_net_rx_take_more() does. */
+static int receive_more(struct virtioif *vif)
 {
-  if (part_is_open(vif)) {
-    part_append(vif, rx);
-  } else if (rx->len != 0 && rx->buffers == 1 && !is_tunnel(&rx->offload)) {
-    receive_single(vif, rx);
-    return;
-  } else if (!VIRTIOIF_LRO || rx->len == 0 || rx->buffers - 1u >= most_buffers(vif)) {
-    rxbuf_drop(vif, rx->buffer);
-    LINK_STATS_INC(link.lenerr);
-    count_drop(vif, &vif->stats.rx_drop_len);
-    return;
-  } else {
-    part_begin(vif, rx);
-  }
-  if (vif->rx_part.missing == 0) {
+  struct virtio_net_rx rx;
+  int got = virtio_net_rx_take_more(&vif->net, &rx);
+
+  if (got == 1) {
+    part_append(vif, &rx);
     part_end(vif);
   }
+  return got;
+}
+
+/* The next frame, or as much of it as its first buffer has. Returns what virtio_net_rx_take() does.
+ */
+static int receive_next(struct virtioif *vif)
+{
+  struct virtio_net_rx rx;
+  int got = virtio_net_rx_take(&vif->net, &rx);
+
+  if (got != 1) {
+    return got;
+  }
+  if (rx.len != 0 && rx.buffers == 1 && !is_tunnel(&rx.offload)) {
+    receive_single(vif, &rx);
+  } else if (VIRTIOIF_LRO && rx.len != 0 && rx.buffers - 1u < most_buffers(vif)) {
+    part_begin(vif, &rx);
+    part_end(vif);
+  } else {
+    rxbuf_drop(vif, rx.buffer);
+    LINK_STATS_INC(link.lenerr);
+    count_drop(vif, &vif->stats.rx_drop_len);
+  }
+  return got;
 }
 
 void virtioif_rx_abandon(struct virtioif *vif)
@@ -303,12 +330,10 @@ void virtioif_rx_abandon(struct virtioif *vif)
 
 u16_t virtioif_rx_receive(struct virtioif *vif, u16_t budget)
 {
-  struct virtio_net_rx rx;
   unsigned taken = 0;
 
   while (taken < budget || part_is_open(vif)) {
-    int got = part_is_open(vif) ? virtio_net_rx_take_more(&vif->net, &rx)
-                                : virtio_net_rx_take(&vif->net, &rx);
+    int got = part_is_open(vif) ? receive_more(vif) : receive_next(vif);
     if (got != 1) {
       if (got < 0) {
         virtioif_device_failed(vif, VIRTIOIF_EVENT_QUEUE_BROKEN);
@@ -316,8 +341,8 @@ u16_t virtioif_rx_receive(struct virtioif *vif, u16_t budget)
       break;
     }
     taken++;
-    receive_buffer(vif, &rx);
   }
+  virtioif_csum_rx_end(vif);
   virtioif_ack_held(vif);
   return (u16_t)taken;
 }

@@ -32,10 +32,10 @@ net-used-id-in-flight | virtio_net | virtio/virtq_split.c | if (count == 0) { | 
 rx-len-above | virtio_net | virtio/virtio_net.c | done.len > net->rx_pool.len | false
 rx-len-below | virtio_net | virtio/virtio_net.c | done.len < header_bytes + VIRTIO_NET_ETH_HDR_BYTES | false
 rx-more-len | virtio_net | virtio/virtio_net.c | if (done.len <= net->rx_pool.len) | if (true)
-num-buffers | virtio_net | port/virtioif_rx.c | rx->len == 0 || rx->buffers - 1u >= most_buffers(vif) | rx->len == 0
+num-buffers | virtio_net | port/virtioif_rx.c | rx.len != 0 && rx.buffers - 1u < most_buffers(vif) | rx.len != 0
 frame-64k | virtio_net | port/virtioif_rx.c | rx->len == 0 || part->len > 0xffffu - RX_COPY_PAD | rx->len == 0
-rx-input-leak | virtio_net | port/virtioif_rx.c | if (virtioif_csum_input(vif, p, offload) != ERR_OK) { | if (virtioif_csum_input(vif, p, offload) != ERR_OK && false) {
-csum-start | virtio_net | port/virtioif_csum.c | if (field + sizeof(u16_t) <= p->len) { | if (true) {
+rx-input-leak | virtio_net | port/virtioif_rx.c | if (err != ERR_OK) { | if (err != ERR_OK && false) {
+csum-start | virtio_net | port/virtioif_csum.c | if (is_offset && field + sizeof(u16_t) <= p->len) { | if (is_offset) {
 tx-reclaim | virtio_net | port/virtioif_recover.c | virtioif_tx_reclaim(vif); | /* nothing */
 rx-reclaim | virtio_net | port/virtioif_recover.c | virtioif_rx_reclaim(vif); | /* nothing */
 part-abandon | virtio_net | port/virtioif_recover.c | virtioif_rx_abandon(vif); | /* nothing */

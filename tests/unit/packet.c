@@ -113,6 +113,17 @@ struct sim_hdr packet_leave_sum(struct packet *p)
       .flags = NEEDS_CSUM, .csum_start = (u16_t)p->l4, .csum_offset = (u16_t)field};
 }
 
+void packet_tag(struct packet *p, u16_t tag)
+{
+  u8_t *type = p->bytes + 12;
+  memmove(type + 4, type, p->len - 12);
+  packet_put16(type, 0x8100);
+  packet_put16(type + 2, tag);
+  p->ip += 4;
+  p->l4 += 4;
+  p->len += 4;
+}
+
 /*
  * Made
  */

@@ -83,6 +83,9 @@ void packet_spoil(struct packet *p);
  * says so. */
 struct sim_hdr packet_leave_sum(struct packet *p);
 
+/** Put a VLAN tag in front of the packet. */
+void packet_tag(struct packet *p, u16_t tag);
+
 /** The nth fragment, with size bytes of payload (a multiple of 8); false if there are fewer. */
 bool packet_fragment(const struct packet *whole, unsigned n, size_t size, struct packet *part);
 
