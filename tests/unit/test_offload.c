@@ -483,6 +483,48 @@ static void a_sum_that_is_not_partial_is_left_alone(void **state)
   }
 }
 
+static bool connected;
+
+static err_t note_connected(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+  LWIP_UNUSED_ARG(arg);
+  LWIP_UNUSED_ARG(pcb);
+  connected = err == ERR_OK;
+  return ERR_OK;
+}
+
+static void connect_to_own_address(void *arg, struct udp_pcb *pcb, struct pbuf *p,
+                                   const ip_addr_t *addr, u16_t port)
+{
+  LWIP_UNUSED_ARG(pcb);
+  LWIP_UNUSED_ARG(addr);
+  LWIP_UNUSED_ARG(port);
+  const ip_addr_t *own = netif_ip_addr4((struct netif *)arg);
+  pbuf_free(p);
+  assert_int_equal(tcp_connect(tcp_new(), own, 7, note_connected), ERR_OK);
+}
+
+/* The same poll sees to both, and they are not checked alike. */
+static void own_packets_behind_a_frame_that_lwip_checks_are_taken(void **state)
+{
+  (void)state;
+  struct host *host = host_with(HOST_MODERN, CSUM_FEATURES);
+  struct tcp_pcb *listener = tcp_new();
+  tcp_bind(listener, IP4_ADDR_ANY, 7);
+  listener = tcp_listen(listener);
+  struct udp_pcb *udp = udp_new();
+  udp_bind(udp, IP4_ADDR_ANY, 9);
+  udp_recv(udp, connect_to_own_address, &host->netif);
+  connected = false;
+  struct peer_frame frame;
+  peer_udp(host, &frame, 9, 100, 1);
+  peer_send(host, &frame); /* the device says nothing of its sum */
+  host_run(host);
+  assert_true(connected);
+  udp_remove(udp);
+  tcp_close(listener);
+}
+
 /* What is looped back carries no TCP checksum, because nobody made one. */
 static void tcp_to_an_own_address_works(void **state)
 {
@@ -1324,6 +1366,7 @@ int main(void)
       HOST_TEST(flags_that_mean_nothing_here_change_nothing),
       HOST_TEST(a_partial_checksum_is_completed_where_lwip_checks_it),
       HOST_TEST(a_sum_that_is_not_partial_is_left_alone),
+      HOST_TEST(own_packets_behind_a_frame_that_lwip_checks_are_taken),
       HOST_TEST(tcp_to_an_own_address_works),
       HOST_TEST(a_burst_leaves_in_large_frames_and_arrives_whole),
       HOST_TEST(large_frames_survive_losses_and_late_completions),
