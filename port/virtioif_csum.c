@@ -381,7 +381,8 @@ void virtioif_csum_init(struct virtioif *vif)
   NETIF_SET_CHECKSUM_CTRL(vif->netif, flags);
 }
 
-/* Whether the frame ends here, so that nobody else will look at its sum. */
+/* Whether the frame ends here, so that nobody else will look at its sum. Without forwarding all of
+ * them do: who sends frames on says so in virtioif_params::bridged. */
 static bool is_to_us(const struct virtioif *vif, const struct pbuf *p)
 {
 #if VIRTIOIF_FORWARDS
@@ -438,7 +439,7 @@ VIRTIO_HOT bool virtioif_csum_rx(const struct virtioif *vif, struct pbuf *p,
 
   NETIF_SET_CHECKSUM_CTRL(vif->netif, good ? vif->csum_good : vif->csum_check);
   if (told && !(good && is_to_us(vif, p))) {
-    complete_sum(p, offload); /* one that is yet to be filled in is good only here */
+    complete_sum(p, offload); /* a sum that was left out is good only here */
   }
   return good;
 }

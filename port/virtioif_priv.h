@@ -241,7 +241,7 @@ static inline bool virtioif_is_foreign(const u8_t *frame, u16_t len)
 VIRTIO_COLD void virtioif_csum_init(struct virtioif *vif);
 
 /** False: received checksums could not be checked with this input function. A router's are checked
- * during the call alone, because what it makes and sends to itself has no sum. */
+ * up to virtioif_csum_rx_end() alone, because what it makes and sends to itself has no sum. */
 #if IP_FORWARD && LWIP_CHECKSUM_CTRL_PER_NETIF
 VIRTIO_COLD bool virtioif_csum_can_check(const struct netif *netif);
 #else
@@ -265,9 +265,10 @@ bool virtioif_csum_parse(const struct virtioif *vif, const struct pbuf *p,
 void virtioif_csum_tx(const struct virtioif *vif, struct pbuf *p,
                       const struct virtioif_packet *packet, struct virtio_net_offload *offload);
 
-/** Switch on just those of lwIP's checks that the device has not made of a received frame, up to
- * virtioif_csum_rx_end() behind the last frame of a poll. True: the device vouches for the frame,
- * and that it is plain TCP or UDP. */
+/** Switch on just those of lwIP's checks that the device has not made of a received frame, and fill
+ * in a sum that was left out where somebody may look at it. True: the frame is plain TCP or UDP,
+ * and the device vouches for its sum. The checks stay so until virtioif_csum_rx_end(), which comes
+ * behind the last frame of a poll. */
 #if LWIP_CHECKSUM_CTRL_PER_NETIF
 bool virtioif_csum_rx(const struct virtioif *vif, struct pbuf *p,
                       const struct virtio_net_offload *offload);
@@ -288,7 +289,7 @@ static inline void virtioif_csum_rx_end(const struct virtioif *vif)
 }
 #endif
 
-/** Hand lwIP a frame that the device does not vouch for, which may tell of a path MTU. */
+/** Hand lwIP any other frame. It may tell of a path MTU, which is put right afterwards. */
 err_t virtioif_csum_input_any(struct netif *netif, struct pbuf *p);
 
 #endif /* VIRTIOIF_PRIV_H */

@@ -247,12 +247,13 @@ VIRTIO_HOT bool virtio_net_kick(struct virtio_net *net, struct virtq *vq)
  * Receive
  */
 
-/* From the header on. */
+/* A receive buffer, from the header on. */
 static uint8_t *rx_buffer(const struct virtio_net *net, uint16_t buffer)
 {
   return net->rx_pool.base + (size_t)buffer * net->rx_pool.stride;
 }
 
+/* Legacy framing: header and frame in a descriptor each. */
 static VIRTIO_COLD __attribute__((noinline)) unsigned
 refill_apart(struct virtio_net *net, const uint16_t *buffers, unsigned count)
 {

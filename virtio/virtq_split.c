@@ -158,7 +158,7 @@ VIRTIO_HOT int virtq_add(struct virtq *vq, const struct virtq_sg *sg, unsigned o
     uint16_t at = next;
     uint16_t flags = (i < out ? 0 : VIRTQ_DESC_F_WRITE) | (i + 1 < count ? VIRTQ_DESC_F_NEXT : 0);
     next = vq->shadow[at].next;
-    write_desc(vq, &vq->desc[at], &sg[i], flags, next);
+    write_desc(vq, &vq->desc[at], &sg[i], flags, next); /* without F_NEXT next means nothing */
   } while (++i < count);
   commit(vq, head, next, count, token);
   return VIRTIO_OK;
@@ -200,7 +200,7 @@ int virtq_add_indirect(struct virtq *vq, void *table, const struct virtq_sg *sg,
 
   struct virtq_desc *entries = table;
   for (unsigned i = 0; i < out; i++) {
-    uint16_t flags = i + 1 < out ? VIRTQ_DESC_F_NEXT : 0; /* without it next means nothing */
+    uint16_t flags = i + 1 < out ? VIRTQ_DESC_F_NEXT : 0;
     write_desc(vq, &entries[i], &sg[i], flags, (uint16_t)(i + 1));
   }
   struct virtq_sg whole = {.addr = table, .len = VIRTQ_TABLE_BYTES(out)};

@@ -51,7 +51,7 @@ static void device_scribbles(void)
   uint8_t fill = fuzz_u8();
   len = len < VIRTQ_RING_BYTES(model.size) - at ? len : VIRTQ_RING_BYTES(model.size) - at;
   memset(model.ring + at, fill, len);
-  model.scribbled = true;
+  model.scribbled = model.scribbled || (len > 0 && at < (size_t)16 * model.size);
 }
 
 static void device_acts(void)

@@ -42,9 +42,9 @@ void model_begin(uint16_t size, bool event_idx);
 /** The queue, as if so many buffers had come and gone: indices wrap within one input. */
 void model_start(uint16_t at);
 
-/** Add one buffer, or any other to a queue that takes those of a pool. */
+/** Add one buffer; to a queue of a pool, one of the pool's. */
 void model_add(unsigned out, unsigned in, bool indirect);
-/** Add up to count buffers of a pool, or one in one piece to a queue that takes those. */
+/** Add up to count buffers of a pool; to a queue of pieces, one piece. */
 void model_refill(unsigned count);
 void model_publish(void);
 void model_kick(void);

@@ -173,8 +173,8 @@ struct virtioif_params {
                          with the same number at each boot or on each machine. */
   bool rx_copy_all; /**< Copy every received frame, so that lwIP never parses memory that the
                          device can still write: for a host that is not trusted. */
-  bool bridged; /**< The interface becomes a port of a bridge, or its input function sends frames on
-                     in some other way: large receive is declined, for what comes in must fit the
+  bool bridged; /**< The interface becomes a port of a bridge, or an input function, hook or raw pcb
+                     sends frames on: large receive is declined, for what comes in must fit the
                      other ports, and checksum offload both ways, for the bridge's own interface
                      makes and checks checksums. */
   u16_t tso_pieces_max; /**< Most pieces of one large frame, 2 to VIRTIOIF_TSO_PIECES; 0: that. */

@@ -175,7 +175,9 @@ static inline void virtio_hal_write32(uintptr_t addr, uint32_t value)
  */
 #ifndef VIRTIO_HAL_OWN_BUS
 
-/** The bus address of driver memory at ptr: ring memory, a packet buffer or an lwIP payload. */
+/** The bus address of driver memory at ptr: ring memory, a packet buffer or an lwIP payload. That
+ * of a receive buffer stays the same as long as the device runs: it is not asked for at each use.
+ */
 static inline uint64_t virtio_hal_bus_addr(const void *ptr)
 {
   return (uint64_t)(uintptr_t)ptr;

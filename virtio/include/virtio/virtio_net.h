@@ -166,9 +166,9 @@ struct virtio_net_rx {
                          VIRTIO_NET_F_MRG_RXBUF was negotiated. Not checked; set if len is not 0. */
   uint8_t *data;    /**< First byte of the frame, or of its continuation. */
   uint16_t len;     /**< Bytes of the frame in this buffer; 0 if the buffer is bad. */
-  struct virtio_net_offload
-      offload; /**< What the header says, not checked; set if len is not 0.
-                  flags are 0 unless VIRTIO_NET_F_GUEST_CSUM was negotiated. */
+  /** What the header says, not checked; set if len is not 0. flags are 0 unless
+   * VIRTIO_NET_F_GUEST_CSUM was negotiated. */
+  struct virtio_net_offload offload;
 };
 
 /**

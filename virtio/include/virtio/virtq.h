@@ -5,8 +5,9 @@
  * avail_event), never read back. All that the driver has to remember stands in a private shadow,
  * so a device that scribbles over the rings can spoil its own traffic and nothing else.
  *
- * Life of a buffer: virtq_add() -> virtq_publish() -> the device uses it -> virtq_take().
- * Nothing here blocks, allocates or notifies: kicking is the caller's, who knows when a batch ends.
+ * Life of a buffer: virtq_add() or virtq_refill() -> virtq_publish() -> the device uses it ->
+ * virtq_take(). Nothing here blocks, allocates or notifies: kicking is the caller's, who knows when
+ * a batch ends.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -82,7 +83,7 @@ struct virtq {
   uint16_t size;               /**< Number of descriptors. */
   uint16_t mask;               /**< size - 1. */
   uint16_t free_head;          /**< First free descriptor, if num_free is not 0. */
-  uint16_t num_free;           /**< Descriptors not in flight. */
+  uint16_t num_free;           /**< Descriptors on the free list. */
   uint16_t avail_idx;          /**< Index of the next entry of the available ring. */
   uint16_t published_idx;      /**< What avail->idx holds. */
   uint16_t kicked_idx;         /**< avail_idx at the last decision about a kick. */
@@ -95,7 +96,7 @@ struct virtq {
 
 /** A buffer that the device is done with. */
 struct virtq_done {
-  uint16_t token; /**< What virtq_add() was given. */
+  uint16_t token; /**< What virtq_add() was given, or the buffer's number. */
   uint32_t len;   /**< Bytes the device says it wrote. Not checked: only the caller knows. */
 };
 
@@ -131,15 +132,15 @@ struct virtq_pool {
   uint32_t len;    /**< Bytes of each that the device may write, at least 1. */
 };
 
-/** What no buffer of a pool has for a number. */
+/** A number that no buffer of a pool has. */
 #define VIRTQ_NO_BUFFER 0xffffu
 
 /**
  * Add buffers of a pool in one piece each, as many as there is room for: the quick way to keep a
  * receive queue filled. virtq_take() returns a buffer's number as its token.
  *
- * A descriptor that says already what it is to say, from the last time, is not written again. So
- * the queue is given the buffers of this one pool from virtq_init() on, and nothing else.
+ * A descriptor that describes the buffer already, from the last time, is not written again. So from
+ * virtq_init() on the queue may be given buffers of this one pool only.
  *
  * @param vq      the queue
  * @param pool    where the buffers are
@@ -216,8 +217,8 @@ void virtq_disarm(struct virtq *vq);
 /**
  * Take back a buffer that is still in flight, in no particular order.
  *
- * Only after the device was reset: "Device Cleanup". Before anything can be added again,
- * virtq_init() makes the queue anew.
+ * Only after the device was reset: "Device Cleanup". Before anything is added again virtq_init()
+ * has to make the queue anew.
  *
  * @param vq    the queue
  * @param token the buffer's token, if there is one
