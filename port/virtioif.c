@@ -245,9 +245,8 @@ static bool memory_is_valid(const struct virtioif_memory *memory)
 }
 
 /* Whatever lay in the memory behind the rings before is not shown to the device. */
-static void clear_buffers(const struct virtioif *vif)
+static void clear_buffers(const struct virtioif *vif, u8_t *start)
 {
-  u8_t *start = vif->tx_mem - (size_t)vif->memory->rx_buffers * VIRTIOIF_RX_BUF_BYTES;
   const u8_t *end = vif->tx_tables + (size_t)VIRTIOIF_TSO_BYTES;
 
   memset(start, 0, (size_t)(end - start));
@@ -275,7 +274,7 @@ static int init_device(struct virtioif *vif)
   vif->tx_tables = vif->tx_mem + (size_t)memory->tx_size * VIRTIOIF_TX_SLOT_BYTES;
   int err = virtio_net_init(&vif->net, &net_params);
   if (err == VIRTIO_OK && first_time) {
-    clear_buffers(vif);
+    clear_buffers(vif, rx_mem);
   }
   return err;
 }

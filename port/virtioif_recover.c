@@ -118,7 +118,7 @@ static void attempt(struct virtioif *vif)
     return;
   }
   recovery->started_at_ms = sys_now();
-  vif->tx_watch = (struct virtioif_tx_watch){0}; /* the used ring has begun anew */
+  vif->tx_watch = (struct virtioif_tx_watch){0}; /* nothing is in flight */
   vif->state = VIRTIOIF_LIVE;
   vif->stats.recoveries++;
   vif->tx_reaped = true; /* whoever was refused may try again */
@@ -145,31 +145,47 @@ bool virtioif_recover(struct virtioif *vif)
   return virtioif_is_live(vif);
 }
 
+/* Frames on their way to the device or back, one that is still being joined included. */
+static u16_t frames_under_way(const struct virtioif *vif)
+{
+  bool open = VIRTIOIF_TSO && virtioif_tso_is_open(vif);
+  return (u16_t)(virtq_in_flight(&vif->net.tx) + (open ? 1u : 0u));
+}
+
+/* What is under way grows old together: when the last old frame is back, those that are under way
+ * by then are the old ones. So a frame that is kept while others come and go is missed as well. */
 static void watch_tx(struct virtioif *vif)
 {
-  const struct virtq *tx = &vif->net.tx;
   struct virtioif_tx_watch *watch = &vif->tx_watch;
 
-  if (virtq_in_flight(tx) == 0 || tx->used_idx != watch->used_idx) {
-    *watch = (struct virtioif_tx_watch){.used_idx = tx->used_idx};
+  if (watch->old == 0) {
+    watch->old = frames_under_way(vif);
+    watch->generation++;
+    watch->polls = 0;
     return;
   }
+  u32_t now = sys_now();
   if (watch->polls == 0) {
-    watch->since_ms = sys_now();
+    watch->kicked_again = false;
+    watch->since_ms = now;
   }
   if (watch->polls < WATCH_POLLS_MIN) {
     watch->polls++;
-  } else if (time_has_come(watch->since_ms + VIRTIOIF_TX_TIMEOUT_MS)) {
-    watch->polls = 0;
-    if (watch->kicked_again) {
-      virtioif_device_failed(vif, VIRTIOIF_EVENT_TX_TIMEOUT);
-    } else {
-      watch->kicked_again = true;
-      vif->stats.tx_stalls++;
-      vif->net.dev->ops->notify(vif->net.dev, tx->index);
-      tell(vif, VIRTIOIF_EVENT_TX_STALLED);
-    }
+    return;
   }
+  if (now - watch->since_ms < VIRTIOIF_TX_TIMEOUT_MS) {
+    return;
+  }
+  if (watch->kicked_again) {
+    virtioif_device_failed(vif, VIRTIOIF_EVENT_TX_TIMEOUT);
+    return;
+  }
+  watch->kicked_again = true;
+  watch->since_ms = now;
+  watch->polls = 1;
+  vif->stats.tx_stalls++;
+  vif->net.dev->ops->notify(vif->net.dev, vif->net.tx.index);
+  tell(vif, VIRTIOIF_EVENT_TX_STALLED);
 }
 
 void virtioif_watch(struct virtioif *vif)

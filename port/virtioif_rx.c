@@ -89,7 +89,7 @@ VIRTIO_HOT void virtioif_rx_refill(struct virtioif *vif)
   SYS_ARCH_UNPROTECT(level);
 }
 
-void virtioif_rx_reclaim(struct virtioif *vif)
+VIRTIO_COLD void virtioif_rx_reclaim(struct virtioif *vif)
 {
   u16_t buffer;
   while (virtq_reclaim(&vif->net.rx, &buffer)) {

@@ -22,9 +22,12 @@
 u16_t virtioif_txslot_pop(struct virtioif *vif)
 {
   u16_t slot = vif->tx_free_head;
-  vif->tx_free_head = vif->memory->txslots[slot].next;
-  vif->memory->txslots[slot].next = VIRTIOIF_NONE;
+  struct virtioif_txslot *s = &vif->memory->txslots[slot];
+
+  vif->tx_free_head = s->next;
   vif->tx_free--;
+  s->next = VIRTIOIF_NONE;
+  s->generation = vif->tx_watch.generation;
   return slot;
 }
 
@@ -70,28 +73,39 @@ static inline void release(struct virtioif *vif, u16_t slot)
   }
 }
 
-void virtioif_tx_release(struct virtioif *vif, u16_t slot)
+VIRTIO_COLD void virtioif_tx_release(struct virtioif *vif, u16_t slot)
 {
   release(vif, slot);
+}
+
+static void note_returned(struct virtioif *vif, u16_t slot)
+{
+  struct virtioif_tx_watch *watch = &vif->tx_watch;
+
+  if (vif->memory->txslots[slot].generation != watch->generation) {
+    watch->old--;
+    watch->polls = 0;
+  }
 }
 
 VIRTIO_HOT void virtioif_tx_reap(struct virtioif *vif)
 {
   u16_t slot;
   int got;
-  do {
-    got = virtio_net_tx_take(&vif->net, &slot);
-    if (got == 1) {
-      release(vif, slot);
-      vif->tx_reaped = true;
+  while ((got = virtio_net_tx_take(&vif->net, &slot)) == 1) {
+    note_returned(vif, slot);
+    release(vif, slot);
+    vif->tx_reaped = true;
+    if (!virtq_more(&vif->net.tx)) {
+      return; /* what is finished meanwhile is the next poll's */
     }
-  } while (virtq_more(&vif->net.tx)); /* what is finished meanwhile is the next poll's */
+  }
   if (got < 0) {
     virtioif_device_failed(vif, VIRTIOIF_EVENT_QUEUE_BROKEN);
   }
 }
 
-void virtioif_tx_reclaim(struct virtioif *vif)
+VIRTIO_COLD void virtioif_tx_reclaim(struct virtioif *vif)
 {
   u16_t slot;
   while (virtq_reclaim(&vif->net.tx, &slot)) {

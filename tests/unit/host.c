@@ -206,6 +206,9 @@ void host_check_buffers(struct host *host)
 {
   struct virtioif_rx_usage usage = virtioif_rx_usage(&host->netif);
   assert_int_equal(usage.free + usage.posted + usage.held, host->memory.rx_buffers);
+  if (host->vif.state == VIRTIOIF_LIVE) {
+    assert_in_range(host->vif.tx_watch.old, 0, virtioif_tx_in_flight(&host->netif));
+  }
 }
 
 void host_wait_ms(u32_t ms)

@@ -586,6 +586,25 @@ static void a_run_ends_before_its_last_piece_would_not_fit(void **state)
   }
 }
 
+/* It was begun before the watchdog's last look and leaves after it. */
+static void a_run_that_a_poll_finds_open_is_watched_like_others(void **state)
+{
+  (void)state;
+  struct sim_net_params params = device_with(HOST_MODERN, TSO_FEATURES);
+  struct host *host = host_with(&params, 64, 0);
+  struct maker m = {.host = host};
+  want_nothing();
+  for (unsigned i = 0; i < 5; i++) {
+    virtioif_cork(&host->netif);
+    assert_int_equal(send_segment(&m, NOTHING), ERR_OK);
+    assert_int_equal(send_segment(&m, NOTHING), ERR_OK);
+    virtioif_poll(&host->netif, 64);
+    host_run(host);
+    host_check_buffers(host);
+  }
+  finish(&m);
+}
+
 /* What a segment says of congestion it says once; cut from a large frame, each piece would. */
 static void segments_with_congestion_flags_are_not_joined(void **state)
 {
@@ -1356,6 +1375,7 @@ int main(void)
       HOST_TEST(what_a_poll_makes_lwip_send_leaves_when_it_ends),
       HOST_TEST(what_does_not_continue_a_run_ends_it),
       HOST_TEST(a_run_ends_before_its_last_piece_would_not_fit),
+      HOST_TEST(a_run_that_a_poll_finds_open_is_watched_like_others),
       HOST_TEST(segments_with_congestion_flags_are_not_joined),
       HOST_TEST(the_length_of_the_headers_is_told_exactly),
       HOST_TEST(options_have_to_be_the_same_and_in_the_first_pbuf_at_the_same_place),

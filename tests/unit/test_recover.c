@@ -651,6 +651,67 @@ static void a_device_that_sends_late_but_sends_is_left_in_peace(void **state)
   assert_int_equal(event_count, 0);
 }
 
+/* Its pbuf, and with it its connection, would wait for ever. */
+static void a_frame_that_is_kept_while_others_go_is_missed(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    struct host *host = host_watched((enum host_kind)kind);
+    sim_pace(host->dev, SIM_HOLD);
+    sim_order(host->dev, SIM_LIFO); /* the oldest is the one that waits */
+    assert_int_equal(send_one(host), ERR_OK);
+    for (u32_t ms = 0; ms < 2 * VIRTIOIF_TX_TIMEOUT_MS - 500; ms += 100) {
+      assert_int_equal(send_one(host), ERR_OK);
+      assert_int_equal(send_one(host), ERR_OK);
+      pass_ms(host, 100, 100);
+      sim_complete(host->dev, sim_net_tx_held(host->dev) - 1);
+    }
+    EXPECT_EVENTS(VIRTIOIF_EVENT_TX_STALLED);
+    pass_ms(host, 1000, 100);
+    EXPECT_EVENTS(VIRTIOIF_EVENT_TX_TIMEOUT, VIRTIOIF_EVENT_RECOVERED);
+    sim_pace(host->dev, SIM_EAGER);
+    sim_complete(host->dev, UINT32_MAX);
+    expect_answer(host);
+  }
+}
+
+/* It takes far longer than the watchdog waits from the sending of a frame to its end. */
+static void a_slow_device_with_much_to_do_is_left_in_peace(void **state)
+{
+  (void)state;
+  struct host *host = host_watched(HOST_MODERN);
+  sim_pace(host->dev, SIM_HOLD);
+  for (unsigned i = 0; i < 100; i++) {
+    while (sim_net_tx_held(host->dev) < 12) {
+      assert_int_equal(send_one(host), ERR_OK);
+    }
+    pass_ms(host, VIRTIOIF_TX_TIMEOUT_MS - 300, 100);
+    sim_complete(host->dev, 1);
+    host_run(host);
+  }
+  assert_int_equal(event_count, 0);
+}
+
+/* Late ones are waited for as long as the oldest frame there is. */
+static void frames_that_overtake_each_other_for_a_while_are_no_reason(void **state)
+{
+  (void)state;
+  struct host *host = host_watched(HOST_MODERN);
+  sim_pace(host->dev, SIM_HOLD);
+  sim_order(host->dev, SIM_LIFO);
+  for (unsigned i = 0; i < 20; i++) {
+    assert_int_equal(send_one(host), ERR_OK);
+    for (u32_t ms = 0; ms < VIRTIOIF_TX_TIMEOUT_MS - 500; ms += 100) {
+      assert_int_equal(send_one(host), ERR_OK);
+      pass_ms(host, 100, 100);
+      sim_complete(host->dev, sim_net_tx_held(host->dev) - 1);
+    }
+    sim_complete(host->dev, UINT32_MAX);
+    host_run(host);
+  }
+  assert_int_equal(event_count, 0);
+}
+
 static void a_clock_that_jumps_is_no_reason(void **state)
 {
   (void)state;
@@ -852,6 +913,9 @@ int main(void)
       HOST_TEST(a_stuck_device_is_notified_once_more_and_then_reset),
       HOST_TEST(a_device_that_gets_stuck_again_is_notified_again),
       HOST_TEST(a_device_that_sends_late_but_sends_is_left_in_peace),
+      HOST_TEST(a_frame_that_is_kept_while_others_go_is_missed),
+      HOST_TEST(a_slow_device_with_much_to_do_is_left_in_peace),
+      HOST_TEST(frames_that_overtake_each_other_for_a_while_are_no_reason),
       HOST_TEST(a_clock_that_jumps_is_no_reason),
       HOST_TEST(the_watchdog_waits_longer_each_time_and_never_gives_up),
       HOST_TEST(a_connection_outlives_a_stuck_device),

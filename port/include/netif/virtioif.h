@@ -49,8 +49,8 @@ struct virtioif;
 enum virtioif_event {
   VIRTIOIF_EVENT_QUEUE_BROKEN, /**< The device broke the rules of a queue; a reset follows. */
   VIRTIOIF_EVENT_NEEDS_RESET, /**< It set DEVICE_NEEDS_RESET or lost its status; a reset follows. */
-  VIRTIOIF_EVENT_TX_STALLED,  /**< VIRTIOIF_TX_TIMEOUT_MS without a frame sent: it was notified
-                                   once more. */
+  VIRTIOIF_EVENT_TX_STALLED,  /**< VIRTIOIF_TX_TIMEOUT_MS without a frame sent, or with one that
+                                   others overtake: it was notified once more. */
   VIRTIOIF_EVENT_TX_TIMEOUT,  /**< As long again: a reset follows. */
   VIRTIOIF_EVENT_RESET_WANTED, /**< virtioif_reset() was called. */
   VIRTIOIF_EVENT_START_FAILED, /**< The device did not come back: virtioif_init_error() says why.
@@ -80,7 +80,7 @@ struct virtioif_stats {
   u32_t interrupts_config; /**< Of these, how many told of a configuration change. */
   u32_t link_changes;      /**< Times the link went up or down. */
   u32_t device_errors;     /**< Times the device broke the rules, asked for a reset or was stuck. */
-  u32_t tx_stalls;         /**< Times it was notified once more because no frame was sent. */
+  u32_t tx_stalls;         /**< Times it was notified once more because a frame was not sent. */
   u32_t recoveries;        /**< Times it came back from a reset. */
   u32_t start_errors;      /**< Times it did not. */
 };
@@ -101,9 +101,10 @@ struct virtioif_rxbuf {
 
 /** One frame on its way out. Private. */
 struct virtioif_txslot {
-  struct pbuf *p; /**< Referenced until the device is done; NULL if the frame was copied. */
-  u16_t next;     /**< The next free slot, or the next of the same run. */
-  u16_t table;    /**< The indirect table of the frame, if it has one. */
+  struct pbuf *p;  /**< Referenced until the device is done; NULL if the frame was copied. */
+  u16_t next;      /**< The next free slot, or the next of the same run. */
+  u16_t table;     /**< The indirect table of the frame, if it has one. */
+  u8_t generation; /**< The watchdog's when the slot was taken. */
 };
 
 /** No slot, no table. */
@@ -204,9 +205,10 @@ struct virtioif_recovery {
 
 /** The transmit watchdog. Private. */
 struct virtioif_tx_watch {
-  u32_t since_ms;    /**< Time of the first poll without a frame sent. */
-  u16_t used_idx;    /**< Place in the used ring. */
-  u8_t polls;        /**< Polls without a frame sent. */
+  u32_t since_ms;    /**< Time of the first poll without progress. */
+  u16_t old;         /**< Frames on their way that are of the generation before. */
+  u8_t generation;   /**< Of frames that are sent now. */
+  u8_t polls;        /**< Polls since an old frame came back. */
   bool kicked_again; /**< The device was notified once more. */
 };
 

@@ -93,7 +93,8 @@
 
 /**
  * VIRTIOIF_TX_TIMEOUT_MS: a device that has frames to send and sends none for so long, and for
- * three polls, is notified once more; after as long again it is reset. Milliseconds, 1000 to 60000.
+ * three polls, is notified once more; after as long again it is reset. The same goes for one that
+ * keeps a frame while younger ones come and go. Milliseconds, 1000 to 60000.
  */
 #ifndef VIRTIOIF_TX_TIMEOUT_MS
 #define VIRTIOIF_TX_TIMEOUT_MS 5000
