@@ -564,6 +564,45 @@ static void what_does_not_continue_a_run_ends_it(void **state)
   }
 }
 
+/* lwIP sends from them again. The first one's checksum field has the sum over its own
+ * pseudo-header, as that of a frame sent alone has: it is filled in before a second one comes. */
+static void a_run_changes_nothing_in_lwips_pbufs_but_the_first_checksum_field(void **state)
+{
+  (void)state;
+  enum { SEGMENTS = 5 };
+  static const enum change ends[] = {NOTHING, PSH, FIN, SHORT};
+  static const enum change forms[] = {NOTHING, OPTIONS, TEN_PIECES};
+  static u8_t bytes[2048];
+  for (unsigned variant = 0; variant < 2 * COUNT(ends) * COUNT(forms); variant++) {
+    struct sim_net_params params = device_with(HOST_MODERN, TSO_FEATURES);
+    struct host *host = host_with(&params, 64, 0);
+    enum change form = forms[variant / 2 % COUNT(forms)];
+    enum change end = ends[variant / 2 / COUNT(forms)];
+    struct maker m = {.host = host, .ipv6 = variant % 2 != 0, .id = 0xfffe};
+    m.options = form == OPTIONS ? 12 : 0;
+    want_nothing();
+    virtioif_cork(&host->netif);
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+      assert_int_equal(send_segment(&m, i == SEGMENTS - 1 && end != NOTHING ? end : form), ERR_OK);
+    }
+    virtioif_flush(&host->netif);
+    assert_int_equal(peer_got_count(host), 1);
+    assert_int_equal(check_frame(peer_got(host, 0)), SEGMENTS);
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+      assert_true(packet_parse(&packet, wanted[i].bytes, wanted[i].len));
+      packet_leave_sum(&packet);
+      if (i > 0) {
+        packet_put16(packet.bytes + packet.l4 + 16, 0);
+      }
+      assert_int_equal(m.pbufs[i]->tot_len, packet.len);
+      assert_int_equal(pbuf_copy_partial(m.pbufs[i], bytes, sizeof(bytes), 0), packet.len);
+      assert_memory_equal(bytes, packet.bytes, packet.len);
+    }
+    finish(&m);
+    next_host();
+  }
+}
+
 /* A segment whose pieces are more than the frame has room for opens the next one. */
 static void a_run_ends_before_its_last_piece_would_not_fit(void **state)
 {
@@ -1374,6 +1413,7 @@ int main(void)
       HOST_TEST(outside_a_lap_each_segment_leaves_at_once),
       HOST_TEST(what_a_poll_makes_lwip_send_leaves_when_it_ends),
       HOST_TEST(what_does_not_continue_a_run_ends_it),
+      HOST_TEST(a_run_changes_nothing_in_lwips_pbufs_but_the_first_checksum_field),
       HOST_TEST(a_run_ends_before_its_last_piece_would_not_fit),
       HOST_TEST(a_run_that_a_poll_finds_open_is_watched_like_others),
       HOST_TEST(segments_with_congestion_flags_are_not_joined),
