@@ -4,7 +4,9 @@
  * lwIP cuts its data into segments; consecutive segments of one connection, sent within one lap,
  * are put together again and leave as one frame that the device cuts. A run is a list of slots, one
  * a segment, each with its reference; the first slot's memory takes the headers of the whole.
- * lwIP's pbufs stay as they are, so a retransmission finds them untouched.
+ * lwIP's pbufs stay as they are, so a retransmission finds them untouched. Only the first segment's
+ * TCP checksum field changes, as in any frame whose sum is the device's: it holds the sum over that
+ * segment's pseudo-header, and lwIP clears it before it sends the segment again.
  *
  * A run of one is an ordinary frame. What an open run needs of the queue is free by the time lwIP
  * hears ERR_OK, so closing it cannot fail.
