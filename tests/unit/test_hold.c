@@ -285,6 +285,17 @@ static void a_peer_that_is_gone_is_given_up_in_time(void **state)
   }
 }
 
+/* What was due meanwhile is sent at the next tick of lwIP's timer. */
+static void complete_all(struct host *host)
+{
+  sim_complete(host->dev, UINT32_MAX);
+  sim_pace(host->dev, SIM_EAGER);
+  for (unsigned ms = 0; ms < TCP_SLOW_INTERVAL; ms += TIMER_MS) {
+    host_run(host);
+    host_wait_ms(TIMER_MS);
+  }
+}
+
 /* A device slower than the peer's patience: only what it still has is not sent again. */
 static void a_device_that_completes_late_delays_that_segment_alone(void **state)
 {
@@ -318,16 +329,51 @@ static void a_device_that_completes_late_delays_that_segment_alone(void **state)
     assert_int_equal(host_news(host).recoveries,
                      0); /* the watchdog would have come a little later */
     /* From here on it is sent again as if nothing had been. */
-    sim_complete(host->dev, UINT32_MAX);
-    sim_pace(host->dev, SIM_EAGER);
-    for (unsigned i = 0; i < 400 && remote_count(&remote) == 0; i++) {
-      host_run(host);
-      host_wait_ms(TIMER_MS);
-    }
+    complete_all(host);
     assert_int_equal(remote_bytes(&remote), 1000);
     remote_acknowledge(&remote);
     assert_int_equal(slow->acked, 1000);
     next_host();
+  }
+}
+
+/* lwIP retransmits nothing of a connection while one of its segments that wait for an
+ * acknowledgement is referenced, be it the first of them or not. */
+static void what_the_device_holds_of_a_connection_delays_all_of_it(void **state)
+{
+  (void)state;
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    for (unsigned held = 0; held < 2; held++) {
+      struct host *host = host_with((enum host_kind)kind, SPARE);
+      struct server *server = server_open(PORT);
+      struct remote remote;
+      remote_open(&remote, host, false, PORT);
+      sim_pace(host->dev, SIM_HOLD);
+      sim_order(host->dev, held == 0 ? SIM_LIFO : SIM_FIFO);
+      write_data(server, 1000, 0);
+      write_data(server, 1000, 0);
+      assert_int_equal(remote_bytes(&remote), 2000);
+      peer_forget(host); /* it got neither */
+      sim_complete(host->dev, 1);
+      host_run(host);
+      assert_int_equal(virtioif_tx_in_flight(&host->netif), 1);
+      /* As long as virtioif trusts a device that completes nothing. */
+      for (u32_t ms = TIMER_MS; ms < VIRTIOIF_TX_TIMEOUT_MS; ms += TIMER_MS) {
+        host_wait_ms(TIMER_MS);
+        host_run(host);
+        assert_int_equal(remote_count(&remote), 0);
+      }
+      assert_true(server->pcb->rtime > server->pcb->rto); /* it was due */
+      assert_int_equal(server->pcb->nrtx, 0);
+      complete_all(host);
+      assert_int_equal(remote_bytes(&remote), 1000); /* one at a time after a loss */
+      remote_acknowledge(&remote);
+      assert_int_equal(remote_bytes(&remote), 1000);
+      write_data(server, 1000, 0);
+      remote_acknowledge(&remote);
+      assert_int_equal(server->acked, 3000);
+      next_host();
+    }
   }
 }
 
@@ -436,6 +482,7 @@ int main(void)
       HOST_TEST(without_spare_buffers_nothing_is_held),
       HOST_TEST(a_peer_that_is_gone_is_given_up_in_time),
       HOST_TEST(a_device_that_completes_late_delays_that_segment_alone),
+      HOST_TEST(what_the_device_holds_of_a_connection_delays_all_of_it),
       HOST_TEST(memory_is_the_devices_until_it_says_so_whatever_the_peer_says),
       HOST_TEST(after_a_full_queue_tcp_goes_on_without_a_timer),
       HOST_TEST(what_reaches_beyond_the_window_is_not_kept),
