@@ -5,6 +5,7 @@
  */
 #include "remote.h"
 
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/udp.h"
 
 #include <string.h>
@@ -387,18 +388,23 @@ static void check_sent(const struct host *host)
   }
 }
 
+static void send_datagram_to(const ip_addr_t *addr, u16_t len)
+{
+  struct udp_pcb *pcb = udp_new_ip_type(IPADDR_TYPE_ANY);
+  struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, len, PBUF_RAM);
+  support_pattern(p->payload, len, len);
+  assert_int_equal(udp_sendto(pcb, p, addr, 9), ERR_OK);
+  pbuf_free(p);
+  udp_remove(pcb);
+}
+
 static void send_datagram(const struct host *host, bool ipv6, u16_t len)
 {
   struct packet_way way = packet_to(host, ipv6);
-  struct udp_pcb *pcb = udp_new_ip_type(IPADDR_TYPE_ANY);
   ip_addr_t addr = IPADDR4_INIT(0);
   memcpy(&addr, way.src, ipv6 ? 16 : 4);
   IP_SET_TYPE_VAL(addr, ipv6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4);
-  struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, len, PBUF_RAM);
-  support_pattern(p->payload, len, len);
-  assert_int_equal(udp_sendto(pcb, p, &addr, 9), ERR_OK);
-  pbuf_free(p);
-  udp_remove(pcb);
+  send_datagram_to(&addr, len);
 }
 
 static void own_datagrams_and_answers_have_good_sums(void **state)
@@ -505,6 +511,106 @@ static void a_long_ping_is_answered_with_a_sum_over_ipv6_alone(void **state)
       run(&r);
       check_reassembled(r.from, ipv6, ipv6 ? PACKET_ICMP6 : PACKET_ICMP, 3000, !ipv6);
       peer_forget(r.from);
+    }
+  }
+}
+
+/*
+ * What it sends to itself carries no sums, because nobody made them.
+ */
+
+enum { OWN_ADDRESSES = 6 };
+
+static void own_addresses(const struct router *r, ip_addr_t *addr)
+{
+  ip_addr_copy_from_ip4(addr[0], *netif_ip4_addr(&r->from->netif));
+  ip_addr_copy_from_ip4(addr[1], *netif_ip4_addr(&r->to->netif));
+  IP_ADDR4(&addr[2], 127, 0, 0, 1);
+  ip_addr_copy_from_ip6(addr[3], *netif_ip6_addr(&r->from->netif, 1));
+  ip_addr_copy_from_ip6(addr[4], *netif_ip6_addr(&r->to->netif, 1));
+  IP_ADDR6(&addr[5], 0, 0, 0, PP_HTONL(1));
+}
+
+/* The same poll takes a frame that lwIP checks. */
+static void run_with_a_frame(const struct router *r)
+{
+  make(&packet, r, false, PACKET_UDP, 100);
+  assert_true(sim_net_deliver(r->from->dev, packet.bytes, packet.len));
+  run(r);
+}
+
+static unsigned datagrams;
+
+static void count_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *addr,
+                           u16_t port)
+{
+  LWIP_UNUSED_ARG(arg);
+  LWIP_UNUSED_ARG(pcb);
+  LWIP_UNUSED_ARG(addr);
+  LWIP_UNUSED_ARG(port);
+  support_check_pattern(p->payload, p->len, p->tot_len);
+  datagrams++;
+  pbuf_free(p);
+}
+
+static void own_datagrams_to_itself_arrive(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < ROUTERS; variant++) {
+    struct router r = router_begin(variant);
+    ip_addr_t addr[OWN_ADDRESSES];
+    struct udp_pcb *pcb = udp_new_ip_type(IPADDR_TYPE_ANY);
+    own_addresses(&r, addr);
+    datagrams = 0;
+    assert_int_equal(udp_bind(pcb, IP_ANY_TYPE, 9), ERR_OK);
+    udp_recv(pcb, count_datagram, NULL);
+    for (unsigned i = 0; i < OWN_ADDRESSES; i++) {
+      send_datagram_to(&addr[i], 500);
+      run(&r);
+      assert_int_equal(datagrams, 2 * i + 1);
+      send_datagram_to(&addr[i], 500);
+      run_with_a_frame(&r);
+      assert_int_equal(datagrams, 2 * i + 2);
+    }
+    udp_remove(pcb);
+  }
+}
+
+/* Both ways, and no later than lwIP's delayed acknowledgement. */
+static void check_own_connection(const struct router *r, struct tcp_pcb *client,
+                                 const struct server *server)
+{
+  static u8_t data[1000];
+  struct tcp_pcb *ends[] = {client, server->pcb};
+  for (unsigned i = 0; i < 2; i++) {
+    assert_int_equal(tcp_write(ends[i], data, sizeof(data), 0), ERR_OK);
+    assert_int_equal(tcp_output(ends[i]), ERR_OK);
+    run_with_a_frame(r);
+    host_wait_ms(TCP_TMR_INTERVAL);
+    run(r);
+  }
+  assert_int_equal(server->received, sizeof(data));
+  assert_int_equal(server->acked, sizeof(data));
+}
+
+static void own_connections_to_itself_work(void **state)
+{
+  (void)state;
+  for (unsigned variant = 0; variant < ROUTERS; variant++) {
+    struct router r = router_begin(variant);
+    ip_addr_t addr[OWN_ADDRESSES];
+    own_addresses(&r, addr);
+    for (unsigned i = 0; i < OWN_ADDRESSES; i++) {
+      u16_t port = (u16_t)(PORT + i);
+      struct server *server = server_open(port);
+      struct tcp_pcb *client = tcp_new_ip_type(IPADDR_TYPE_ANY);
+      assert_int_equal(tcp_connect(client, &addr[i], port, NULL), ERR_OK);
+      run(&r);
+      assert_non_null(server->pcb);
+      check_own_connection(&r, client, server);
+      tcp_abort(client);
+      run(&r);
+      assert_null(server->pcb);
     }
   }
 }
@@ -679,6 +785,8 @@ int main(void)
       HOST_TEST(own_errors_have_good_sums),
       HOST_TEST(own_datagrams_in_fragments_have_no_sum),
       HOST_TEST(a_long_ping_is_answered_with_a_sum_over_ipv6_alone),
+      HOST_TEST(own_datagrams_to_itself_arrive),
+      HOST_TEST(own_connections_to_itself_work),
       HOST_TEST(what_is_for_everyone_is_not_copied),
       HOST_TEST(what_goes_on_to_somebody_else_is_copied),
       HOST_TEST(what_is_no_packet_is_not_copied),
