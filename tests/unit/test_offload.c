@@ -529,34 +529,40 @@ static void own_packets_behind_a_frame_that_lwip_checks_are_taken(void **state)
 static void tcp_to_an_own_address_works(void **state)
 {
   (void)state;
-  struct host *host = host_with(HOST_MODERN, TSO_FEATURES);
-  struct sim_net_params params = device_with(HOST_MODERN, TSO_FEATURES);
-  struct transfer t = {.to_send = 60000};
-  transfer_start(&t, &params, &params);
-  tcp_abort(t.client);
-  t.client = tcp_new();
-  tcp_arg(t.client, &t);
-  tcp_bind_netif(t.client, &t.hosts[1]->netif);
-  unsigned sent = sim_net_sent_count(t.hosts[1]->dev);
-  assert_int_equal(tcp_connect(t.client, netif_ip_addr4(&t.hosts[1]->netif), 5001, NULL), ERR_OK);
-  for (unsigned i = 0; i < 20 && t.server == NULL; i++) {
-    host_run(t.hosts[1]);
-  }
-  assert_non_null(t.server);
-  t.connected = true;
-  t.hosts[0] = t.hosts[1];
-  for (unsigned i = 0; i < 4000 && t.received < t.to_send; i++) {
-    if (t.sent < t.to_send && tcp_write(t.client, t.stream + t.sent, 500, 0) == ERR_OK) {
-      t.sent += 500;
+  for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+    struct host *host = host_with(HOST_MODERN, TSO_FEATURES);
+    struct sim_net_params params = device_with(HOST_MODERN, TSO_FEATURES);
+    struct transfer t = {.to_send = 60000, .ipv6 = ipv6 != 0};
+    transfer_start(&t, &params, &params);
+    struct netif *netif = &t.hosts[1]->netif;
+    tcp_abort(t.client);
+    t.client = tcp_new_ip_type(IPADDR_TYPE_ANY);
+    tcp_arg(t.client, &t);
+    tcp_bind_netif(t.client, netif);
+    unsigned sent = sim_net_sent_count(t.hosts[1]->dev);
+    const ip_addr_t *own = t.ipv6 ? netif_ip_addr6(netif, 1) : netif_ip_addr4(netif);
+    assert_int_equal(tcp_connect(t.client, own, 5001, NULL), ERR_OK);
+    for (unsigned i = 0; i < 20 && t.server == NULL; i++) {
+      host_run(t.hosts[1]);
     }
-    tcp_output(t.client);
-    host_run(t.hosts[1]);
-    host_wait_ms(10);
+    assert_non_null(t.server);
+    t.connected = true;
+    t.hosts[0] = t.hosts[1];
+    for (unsigned i = 0; i < 4000 && t.received < t.to_send; i++) {
+      if (t.sent < t.to_send && tcp_write(t.client, t.stream + t.sent, 500, 0) == ERR_OK) {
+        t.sent += 500;
+      }
+      tcp_output(t.client);
+      host_run(t.hosts[1]);
+      host_wait_ms(10);
+    }
+    assert_int_equal(t.received, t.to_send);
+    assert_true(sim_net_sent_count(t.hosts[1]->dev) - sent <= 6); /* but for ARP and the like */
+    transfer_end(&t);
+    host_run(host);
+    host_end(NULL);
+    host_begin(NULL);
   }
-  assert_int_equal(t.received, t.to_send);
-  assert_true(sim_net_sent_count(t.hosts[1]->dev) - sent <= 6); /* but for ARP and the like */
-  transfer_end(&t);
-  host_run(host);
 }
 
 /*
