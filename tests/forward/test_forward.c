@@ -23,7 +23,7 @@ static struct host *host_with(enum host_kind kind, uint64_t features)
 {
   struct sim_net_params params = host_device(kind);
   params.features |= features;
-  struct host *host = host_create(&params, 32, 16, 64);
+  struct host *host = host_create(&params, 64, 16, 96); /* room for large frames */
   assert_int_equal(host_add(host), ERR_OK);
   host_configure(host);
   remote_introduce(host);
