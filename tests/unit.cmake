@@ -1,5 +1,5 @@
 # unit.cmake: each tests/unit/test_<name>.c is a program and the test unit.<name>; tests/forward has
-# one with another configuration of lwIP, as have tests/small and tests/jumbo, tests/modern one with
+# two with other configurations of lwIP, tests/small and tests/jumbo have one, tests/modern one with
 # another of the driver.
 #
 # Driver, lwIP and port are compiled once more for it: the platform's side of the driver is the
@@ -104,6 +104,14 @@ virtioif_add_port(virtioif_forward LWIP lwip_forward VIRTIO virtio_sim)
 virtioif_under_test(virtioif_forward)
 virtioif_unit_support(forward_support virtioif_forward ${unit_support})
 virtioif_unit_test(forward forward/test_forward.c forward_support)
+
+# And for one of IPv6 alone.
+virtioif_add_lwip(lwip_forward6 DIR "${VIRTIOIF_LWIP_DIR}" OPTS unit/lwipopts)
+target_compile_definitions(lwip_forward6 PUBLIC LWIP_IPV6_FORWARD=1)
+virtioif_add_port(virtioif_forward6 LWIP lwip_forward6 VIRTIO virtio_sim)
+virtioif_under_test(virtioif_forward6)
+virtioif_unit_support(forward6_support virtioif_forward6 ${unit_support})
+virtioif_unit_test(forward6 forward/test_forward6.c forward6_support)
 
 # Without large frames.
 virtioif_add_lwip(lwip_small DIR "${VIRTIOIF_LWIP_DIR}" OPTS unit/lwipopts)
