@@ -319,7 +319,7 @@ way_rtos() {
 
 way_threads() {
   local flags
-  for flags in -O0 "-O0 $router_flags"; do
+  for flags in -O0 "-O0 -DLWIP_CHECKSUM_CTRL_PER_NETIF=1" "-O0 $router_flags"; do
     configure "$here/threads" -DCMAKE_C_FLAGS="$flags"
     cmake --build "$build"
     expect "threads: lwIP $lwip_version" "$build/app"

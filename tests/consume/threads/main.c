@@ -1,5 +1,6 @@
 /*
- * main.c: adds the interface from a thread that holds lwIP's core lock.
+ * main.c: adds the interface from a thread that holds lwIP's core lock, with an input function that
+ * queues and with one that does not.
  *
  * SPDX-License-Identifier: BSD-3-Clause
  */
@@ -8,26 +9,46 @@
 #include "lwip/init.h"
 #include "lwip/sockets.h"
 #include "lwip/tcpip.h"
+#include "netif/ethernet.h"
 #include "netif/virtioif.h"
 
-#if IP_FORWARD
-/* A router's input function must not queue. The device is not looked at before that is known. */
-static bool router_may_queue(void)
+#define SUMS (VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM)
+#define LARGE                                                                                      \
+  (VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_GUEST_TSO4 |                     \
+   VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN)
+
+/* device.c */
+extern struct virtio_device device;
+
+/* Whether there can be an interface with that input function. What it leaves to the device is in
+ * device.features then. */
+static bool add(netif_input_fn input)
 {
   static struct virtioif nic;
-  static struct netif router;
-  static struct virtio_device device = {.device_id = VIRTIO_ID_NET};
-  VIRTIOIF_MEMORY(memory, 4, 4, 4);
+  static struct netif netif;
+  VIRTIOIF_MEMORY(memory, 64, 64, 96);
   struct virtioif_params params = {.vif = &nic, .dev = &device, .memory = &memory};
 
-  return netif_add_noaddr(&router, &params, virtioif_init, tcpip_input) != NULL;
+  if (netif_add_noaddr(&netif, &params, virtioif_init, input) == NULL) {
+    return false;
+  }
+  virtioif_remove(&netif);
+  return true;
 }
-#else
-static bool router_may_queue(void)
+
+/* Checks cannot be switched for a frame that is queued: its sum is not left to the device, and a
+ * router, which has to switch them, is refused. */
+static bool queue_is_minded(void)
 {
-  return false;
+  bool added = add(tcpip_input);
+  return IP_FORWARD ? !added : added && (device.features & (SUMS | LARGE)) == 0;
 }
-#endif
+
+static bool offload_is_used(void)
+{
+  return add(ethernet_input) &&
+         (device.features & SUMS) == (LWIP_CHECKSUM_CTRL_PER_NETIF ? SUMS : 0);
+}
 
 static void started(void *arg)
 {
@@ -50,8 +71,8 @@ int main(void)
 
   LOCK_TCPIP_CORE();
   added = netif_add_noaddr(&netif, &params, virtioif_init, tcpip_input);
-  if (router_may_queue()) {
-    puts("a router's frames were to be queued");
+  if (!queue_is_minded() || !offload_is_used()) {
+    puts("checksums are left to the device where they must not be, or nowhere");
     return 1;
   }
   UNLOCK_TCPIP_CORE();
