@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import vm
-from counting import Sample, Setting
+from counting import Count, Setting
 
 PATH = Path(__file__).with_name("baseline.json")
 WORSE_PERCENT = 5.0
@@ -28,11 +28,11 @@ def load() -> dict:
     return json.loads(PATH.read_text(encoding="utf-8"))
 
 
-def entry(symbols: dict[str, float]) -> dict:
+def entry(count: Count) -> dict:
     """What is stored of a count: its value and the functions that matter."""
-    total = sum(symbols.values())
-    large = {name: shortened(n) for name, n in symbols.items() if n >= SYMBOL_SHARE * total}
-    return {"value": shortened(total), "symbols": dict(sorted(large.items()))}
+    least = SYMBOL_SHARE * count.value
+    large = {name: shortened(n) for name, n in count.symbols.items() if n >= least}
+    return {"value": shortened(count.value), "symbols": dict(sorted(large.items()))}
 
 
 def shortened(insns: float) -> float:
@@ -40,17 +40,17 @@ def shortened(insns: float) -> float:
     return round(insns, 1) if insns < 100 else round(insns)
 
 
-def complaints(setting: Setting, sample: Sample, stored: dict) -> list[str]:
-    """What of a sample is too much worse than stored, and which functions grew."""
-    name = f"{setting.key()} {sample.metric}"
-    before = stored.get(sample.metric)
+def complaints(setting: Setting, count: Count, stored: dict) -> list[str]:
+    """What of a count is too much worse than stored, and which functions grew."""
+    name = f"{setting.key()} {count.metric}"
+    before = stored.get(count.metric)
     if before is None:
         return [f"{name}: not in the baseline; --update-baseline puts it there"]
-    worse = 100 * (sample.insns / before["value"] - 1)
+    worse = 100 * (count.value / before["value"] - 1)
     if worse <= WORSE_PERCENT:
         return []
-    head = f"{name}: {before['value']:.0f} -> {sample.insns:.0f} instructions, {worse:+.1f} %"
-    return ["\n".join([head, *grown(sample.symbols, before["symbols"])])]
+    head = f"{name}: {before['value']:.0f} -> {count.value:.0f} instructions, {worse:+.1f} %"
+    return ["\n".join([head, *grown(count.symbols, before["symbols"])])]
 
 
 def grown(symbols: dict[str, float], before: dict[str, float]) -> list[str]:

@@ -111,9 +111,9 @@ def run_setting(args: argparse.Namespace, setting: Setting, stored: dict, result
     print_metrics(setting, metrics, stored)
     counts = results.counts.setdefault(setting.key(), {})
     for sample in samples:
-        counts[sample.metric] = baseline.entry(sample.symbols)
+        counts[sample.metric] = baseline.entry(sample.count)
         if args.gate:
-            results.complaints += baseline.complaints(setting, sample, stored)
+            results.complaints += baseline.complaints(setting, sample.count, stored)
         if args.profile:
             print_profile(sample)
     for metric, value in metrics.items():

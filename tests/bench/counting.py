@@ -95,6 +95,19 @@ class Cost:
     accesses: float = 0.0
 
 
+@dataclass(frozen=True)
+class Count:
+    """What is held against the baseline: the sum of what functions cost."""
+
+    metric: str
+    symbols: dict[str, float]
+
+    @property
+    def value(self) -> float:
+        """The value of the metric."""
+        return sum(self.symbols.values())
+
+
 class Sample:
     """What one run of a work cost, per unit of work and without the idle loop."""
 
@@ -134,6 +147,11 @@ class Sample:
     def insns(self) -> float:
         """The value of the metric."""
         return sum(self.symbols.values())
+
+    @property
+    def count(self) -> Count:
+        """What is gated."""
+        return Count(self.metric, self.symbols)
 
     def frames(self) -> tuple[float, float]:
         """Frames to and from the guest: on the tap if there is one, else as lwIP's functions were
