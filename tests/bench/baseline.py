@@ -17,6 +17,9 @@ PATH = Path(__file__).with_name("baseline.json")
 WORSE_PERCENT = 5.0
 SYMBOL_SHARE = 0.01  # of a count; what is smaller is neither written down nor shown
 GROWN_LINES = 8
+# The peer did something else if its frames per unit differ by more than both of these.
+PEER_PERCENT = 10.0
+PEER_FRAMES = 0.02
 
 COMPILERS = {"riscv64": "riscv64-unknown-elf-gcc", "aarch64": "aarch64-linux-gnu-gcc"}
 
@@ -29,15 +32,39 @@ def load() -> dict:
 
 
 def entry(count: Count) -> dict:
-    """What is stored of a count: its value and the functions that matter."""
+    """What is stored of a count: its value, what the peer did, and the functions that matter."""
     least = SYMBOL_SHARE * count.value
     large = {name: shortened(n) for name, n in count.symbols.items() if n >= least}
-    return {"value": shortened(count.value), "symbols": dict(sorted(large.items()))}
+    peer = {"from_peer": round(count.from_peer, 3)} if count.from_peer > 0 else {}
+    return {"value": shortened(count.value), **peer, "symbols": dict(sorted(large.items()))}
 
 
 def shortened(insns: float) -> float:
     """A number with no more digits than repeat."""
     return round(insns, 1) if insns < 100 else round(insns)
+
+
+def is_comparable(count: Count, stored: dict) -> bool:
+    """Whether the peer did the same as when the baseline was made. What is not there is comparable:
+    that it is missing is a complaint."""
+    before = stored.get(count.metric)
+    if before is None:
+        return True
+    was = before.get("from_peer", 0.0)
+    difference = abs(count.from_peer - was)
+    return difference <= max(PEER_FRAMES, was * PEER_PERCENT / 100)
+
+
+def incomparable(setting: Setting, count: Count, stored: dict) -> list[str]:
+    """Why a count says nothing about the code; empty if it does."""
+    if is_comparable(count, stored):
+        return []
+    before = stored[count.metric]
+    return [
+        f"{setting.key()} {count.metric}: {before.get('from_peer', 0.0):.3f} -> "
+        f"{count.from_peer:.3f} frames to the guest per unit, so {before['value']:.0f} and "
+        f"{count.value:.0f} instructions are not for the same work"
+    ]
 
 
 def complaints(setting: Setting, count: Count, stored: dict) -> list[str]:
@@ -47,7 +74,7 @@ def complaints(setting: Setting, count: Count, stored: dict) -> list[str]:
     if before is None:
         return [f"{name}: not in the baseline; --update-baseline puts it there"]
     worse = 100 * (count.value / before["value"] - 1)
-    if worse <= WORSE_PERCENT:
+    if worse <= WORSE_PERCENT or not is_comparable(count, stored):
         return []
     head = f"{name}: {before['value']:.0f} -> {count.value:.0f} instructions, {worse:+.1f} %"
     return ["\n".join([head, *grown(count.symbols, before["symbols"])])]

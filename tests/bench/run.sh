@@ -41,8 +41,8 @@ request, and prints them beside the baseline. tests/bench/README.md explains eac
   --help             print this
 
 --board, --transport, --network, --lwipopts and --work can be repeated. The exit code is 1 if a
-count is worse than the gate allows, 2 if something is missing or an argument is wrong, 77 if the
-baseline of the gate was made with other tools.
+count is worse than the gate allows, 2 if something is missing or an argument is wrong, 77 if counts
+cannot be compared: the baseline was made with other tools, or the peer did something else.
 USAGE
 }
 
