@@ -63,7 +63,7 @@ def incomparable(setting: Setting, count: Count, stored: dict) -> list[str]:
     return [
         f"{setting.key()} {count.metric}: {before.get('from_peer', 0.0):.3f} -> "
         f"{count.from_peer:.3f} frames to the guest per unit, so {before['value']:.0f} and "
-        f"{count.value:.0f} instructions are not for the same work"
+        f"{count.value:.0f} {count.what} are not for the same work"
     ]
 
 
@@ -76,7 +76,7 @@ def complaints(setting: Setting, count: Count, stored: dict) -> list[str]:
     worse = 100 * (count.value / before["value"] - 1)
     if worse <= WORSE_PERCENT or not is_comparable(count, stored):
         return []
-    head = f"{name}: {before['value']:.0f} -> {count.value:.0f} instructions, {worse:+.1f} %"
+    head = f"{name}: {before['value']:.0f} -> {count.value:.0f} {count.what}, {worse:+.1f} %"
     return ["\n".join([head, *grown(count.symbols, before["symbols"])])]
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import baseline
 import clock
 import vm
-from counting import WORKS, Count, Sample, Setting, count_setting
+from counting import WORKS, Count, Sample, Setting, count_setting, idle_count
 
 NOT_RUN = 77
 PROFILE_LINES = 25
-QUICK = ("echo", "rx", "tx", "get")
+QUICK = ("echo", "rx", "tx", "get", "idle")
 
 
 def print_metrics(setting: Setting, metrics: dict[str, float], stored: dict) -> None:
@@ -115,14 +115,13 @@ def run_setting(args: argparse.Namespace, setting: Setting, stored: dict, result
         metrics.update(clock.boot(setting))
     print_metrics(setting, metrics, stored)
     counts = results.counts.setdefault(setting.key(), {})
-    for sample in samples:
-        count = sample.count
+    for count in [sample.count for sample in samples] + idle_count(metrics):
         counts[count.metric] = baseline.entry(count)
         if args.gate:
             results.complaints += baseline.complaints(setting, count, stored)
             results.incomparable += baseline.incomparable(setting, count, stored)
-        if args.profile:
-            print_profile(sample)
+    for sample in samples if args.profile else ():
+        print_profile(sample)
     for metric, value in metrics.items():
         results.rows.append({**vars(setting), "metric": metric, "value": round(value, 4)})
     sys.stdout.flush()

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import baseline
 import bench
-from counting import Count, Setting
+from counting import Count, Setting, idle_count
 
 SETTING = Setting("riscv64", "mmio", "tap", "default")
 BEFORE = Count("tx_segment_insns", {"tcp_output": 600.0, "virtq_add": 300.0, "small": 100.0}, 0.5)
@@ -36,6 +36,16 @@ def test_six_percent_more_are_a_complaint_that_names_what_grew_most() -> None:
     assert head.endswith("+6.0 %")
     assert first.split() == ["+40.0", "virtq_add:", "300.0", "->", "340.0"]
     assert [line.split()[1] for line in others] == ["small:"]  # 5 are less than 1 %
+
+
+def test_a_tick_that_was_added_is_a_complaint() -> None:
+    (before,) = idle_count({"idle_insns_per_s": 9000.0, "idle_wakes_per_s": 10.0})
+    stored = {before.metric: baseline.entry(before)}
+    (after,) = idle_count({"idle_wakes_per_s": 11.0})
+    (said,) = baseline.complaints(SETTING, after, stored)
+    assert "idle_wakes_per_s: 10 -> 11 wake-ups, +10.0 %" in said
+    assert baseline.complaints(SETTING, before, stored) == []
+    assert idle_count({"echo_rtt_insns": 1.0}) == []
 
 
 def test_a_function_that_is_new_is_named() -> None:
