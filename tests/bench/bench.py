@@ -163,7 +163,7 @@ def main() -> int:
         not_run(f"network tap: {reason}")
         args.network.remove("tap")
     if not args.network:
-        return 2
+        return NOT_RUN if args.gate else 2
     for setting in settings(args):
         before = stored["counts"].get(setting.key(), {})
         run_setting(args, setting, before, results)
