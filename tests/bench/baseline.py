@@ -14,7 +14,6 @@ import vm
 from counting import Count, Setting
 
 PATH = Path(__file__).with_name("baseline.json")
-WORSE_PERCENT = 5.0
 SYMBOL_SHARE = 0.01  # of a count; what is smaller is neither written down nor shown
 GROWN_LINES = 8
 # The peer did something else if its frames per unit differ by more than both of these.
@@ -74,7 +73,7 @@ def complaints(setting: Setting, count: Count, stored: dict) -> list[str]:
     if before is None:
         return [f"{name}: not in the baseline; --update-baseline puts it there"]
     worse = 100 * (count.value / before["value"] - 1)
-    if worse <= WORSE_PERCENT or not is_comparable(count, stored):
+    if worse <= count.worse_percent or not is_comparable(count, stored):
         return []
     head = f"{name}: {before['value']:.0f} -> {count.value:.0f} {count.what}, {worse:+.1f} %"
     return ["\n".join([head, *grown(count.symbols, before["symbols"])])]
