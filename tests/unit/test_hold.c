@@ -139,6 +139,44 @@ static void an_application_that_takes_nothing_starves_nobody(void **state)
   }
 }
 
+static void fill_window(struct remote *remote, u32_t mss)
+{
+  for (u32_t room = TCP_WND; room != 0;) {
+    u32_t len = LWIP_MIN(room, mss);
+    remote_send(remote, 0, len, PACKET_ACK);
+    remote->seq += len;
+    room -= len;
+  }
+}
+
+/* As many as port/README.md says: a window's worth of segments for each connection. */
+static void with_spare_buffers_for_their_windows_nothing_of_connections_is_copied(void **state)
+{
+  (void)state;
+  enum { GREEDY = 3 };
+  for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
+    for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+      u32_t mss = ipv6 != 0 ? TCP_MSS - 20u : TCP_MSS;
+      u16_t segments = (u16_t)((TCP_WND + mss - 1) / mss);
+      struct host *host = host_with((enum host_kind)kind, (u16_t)(GREEDY * segments));
+      struct server *greedy = server_open(PORT);
+      struct remote remotes[GREEDY];
+      greedy->keeps = true;
+      for (unsigned i = 0; i < GREEDY; i++) {
+        remote_open(&remotes[i], host, ipv6 != 0, PORT);
+      }
+      for (unsigned i = 0; i < GREEDY; i++) {
+        fill_window(&remotes[i], mss);
+        assert_int_equal(virtioif_rx_usage(&host->netif).held, (i + 1) * segments);
+      }
+      check_ring(host, (enum host_kind)kind);
+      assert_int_equal(host_news(host).rx_copied, 0);
+      server_free(greedy);
+      next_host();
+    }
+  }
+}
+
 /* Gaps that are never filled. */
 static void data_out_of_order_starves_nobody(void **state)
 {
@@ -478,6 +516,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       HOST_TEST(an_application_that_takes_nothing_starves_nobody),
+      HOST_TEST(with_spare_buffers_for_their_windows_nothing_of_connections_is_copied),
       HOST_TEST(data_out_of_order_starves_nobody),
       HOST_TEST(without_spare_buffers_nothing_is_held),
       HOST_TEST(a_peer_that_is_gone_is_given_up_in_time),
