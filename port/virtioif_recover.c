@@ -153,7 +153,7 @@ static u16_t frames_under_way(const struct virtioif *vif)
 }
 
 /* What is under way grows old together: when the last old frame is back, those that are under way
- * by then are the old ones. So a frame that is kept while others come and go is missed as well. */
+ * by then are the old ones. So a frame that is kept while others come and go is noticed as well. */
 static void watch_tx(struct virtioif *vif)
 {
   struct virtioif_tx_watch *watch = &vif->tx_watch;

@@ -652,7 +652,7 @@ static void a_device_that_sends_late_but_sends_is_left_in_peace(void **state)
 }
 
 /* Its pbuf, and with it its connection, would wait for ever. */
-static void a_frame_that_is_kept_while_others_go_is_missed(void **state)
+static void a_frame_that_is_kept_while_others_go_is_noticed(void **state)
 {
   (void)state;
   for (unsigned kind = 0; kind < HOST_KINDS; kind++) {
@@ -913,7 +913,7 @@ int main(void)
       HOST_TEST(a_stuck_device_is_notified_once_more_and_then_reset),
       HOST_TEST(a_device_that_gets_stuck_again_is_notified_again),
       HOST_TEST(a_device_that_sends_late_but_sends_is_left_in_peace),
-      HOST_TEST(a_frame_that_is_kept_while_others_go_is_missed),
+      HOST_TEST(a_frame_that_is_kept_while_others_go_is_noticed),
       HOST_TEST(a_slow_device_with_much_to_do_is_left_in_peace),
       HOST_TEST(frames_that_overtake_each_other_for_a_while_are_no_reason),
       HOST_TEST(a_clock_that_jumps_is_no_reason),
